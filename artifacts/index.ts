@@ -1,0 +1,17 @@
+/**
+ * `gemflow/artifacts`: what flows through a pipeline. Importing it loads no Arrow; the modules that do (Table.ts,
+ * Digest.ts) are loaded when a table is first read or written.
+ */
+export { canonicalJson, digestJson, type Json, NotCanonical } from "./CanonicalJson.ts"
+export * as Column from "./Column.ts"
+export { Advantages } from "./tables/Advantages.ts"
+export { AnswerEvaluation } from "./tables/AnswerEvaluation.ts"
+export { Candidates } from "./tables/Candidates.ts"
+export { EntropyScores } from "./tables/EntropyScores.ts"
+export { Policy } from "./tables/Policy.ts"
+export { PreferenceEvaluation } from "./tables/PreferenceEvaluation.ts"
+export { PreferencePairs } from "./tables/PreferencePairs.ts"
+export { Ranking } from "./tables/Ranking.ts"
+export { Report } from "./tables/Report.ts"
+export * as TableType from "./TableType.ts"
+export type { Row } from "./TableType.ts"

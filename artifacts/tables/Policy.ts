@@ -1,0 +1,17 @@
+import * as Column from "../Column.ts"
+import * as TableType from "../TableType.ts"
+
+/** A policy (one row): a checkpoint directory in the store, where it came from and the curves of its training. */
+export const Policy = TableType.make("Policy", {
+  policy_id: Column.utf8({ doc: "Stable id of the policy: the digest of its checkpoint directory." }),
+  checkpoint: Column.digest({ doc: "The checkpoint: a directory in the HuggingFace layout." }),
+  architecture: Column.utf8({ doc: "Architecture named by the checkpoint's config.json." }),
+  parameters: Column.int32({ doc: "Number of weights.", unit: "weights" }),
+  origin: Column.utf8({ doc: "What made it: checkpoint, reflective-sft or update." }),
+  steps: Column.int32({ doc: "Optimiser steps that the node which made it took; 0 for a checkpoint.", unit: "steps" }),
+  step_loss: Column.list(Column.float32(), { doc: "Loss of each step.", unit: "nats" }),
+  step_grad_norm: Column.list(Column.float32(), { doc: "Global gradient norm of each step, before clipping." }),
+  step_learning_rate: Column.list(Column.float32(), { doc: "Learning rate of each step." }),
+  num_tokens: Column.int32({ doc: "Response tokens trained on, over all steps.", unit: "tokens" }),
+  truncated: Column.int32({ doc: "Training sequences that were cut to the context.", unit: "sequences" })
+})
