@@ -1,0 +1,12 @@
+/**
+ * The package `gemflow`: what a pipeline file and a node file need to say what they compute. Importing it loads no
+ * Arrow, no ONNX and nothing that touches the machine.
+ */
+export * as Column from "../artifacts/Column.ts"
+export * as TableType from "../artifacts/TableType.ts"
+export { Device } from "./pipeline/Device.ts"
+export type { Handle, Many } from "./pipeline/Handle.ts"
+export { InputDirectory, InputFile } from "./pipeline/InputFile.ts"
+export * as Node from "./pipeline/Node.ts"
+export { type NodeInstance, type Pipeline, pipeline, reference } from "./pipeline/Pipeline.ts"
+export type { PipelineError } from "./pipeline/PipelineError.ts"

@@ -1,0 +1,35 @@
+/** A place in a source file, for errors that name the line to look at. */
+export interface Location {
+  readonly file: string
+  readonly line: number
+}
+
+/**
+ * The place from which `callee` was called. Taking it is cheap; the stack is only rendered when the result is called,
+ * which happens when an error has to name the place.
+ */
+export const locate = (callee: (...args: never) => unknown): () => Location | undefined => {
+  const holder: { stack?: string } = {}
+  Error.captureStackTrace(holder, callee)
+  return () => parseFrame(holder.stack ?? "")
+}
+
+export const renderLocation = (location: Location | undefined): string =>
+  location === undefined ? "an unknown place" : `${location.file}:${location.line}`
+
+// A frame ends in `(file:///dir/gem.ts:12:3)` or, without a function name, in `at file:///dir/gem.ts:12:3`.
+const framePattern = /(?:\(|at (?:async )?)((?:file:\/\/|[a-zA-Z]:[\\/]|\/)[^()\n]*?)(?:\?[^()\n]*)?:(\d+):\d+\)?$/m
+
+const parseFrame = (stack: string): Location | undefined => {
+  const match = framePattern.exec(stack)
+  const file = match?.[1]
+  const line = match?.[2]
+  return file === undefined || line === undefined ? undefined : { file: filePath(file), line: Number(line) }
+}
+
+/** The path of a `file:` URL (of a module, say); anything else is returned as it is. */
+export const filePath = (url: string): string => {
+  if (!url.startsWith("file://")) return url
+  const path = decodeURIComponent(new URL(url).pathname)
+  return /^\/[a-zA-Z]:/.test(path) ? path.slice(1) : path
+}

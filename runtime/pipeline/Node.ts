@@ -1,0 +1,182 @@
+/**
+ * A node: a name, a config schema, the tables it reads and the table it makes, and an implementation. Calling a node
+ * inside `pipeline(…)` with a config and the outputs of other nodes gives the handle of a new instance.
+ *
+ * Use as a namespace: `import { Node } from "gemflow"`.
+ */
+import type * as Effect from "effect/Effect"
+import type { FileSystem } from "effect/FileSystem"
+import type { Path } from "effect/Path"
+import type * as Schema from "effect/Schema"
+import type { Scope } from "effect/Scope"
+import type { ArtifactStore } from "../../artifacts/ArtifactStore.ts"
+import type { Table } from "../../artifacts/Table.ts"
+import type * as TableType from "../../artifacts/TableType.ts"
+import type { Sessions } from "../onnx/Sessions.ts"
+import { register } from "./Builder.ts"
+import type { Device } from "./Device.ts"
+import type { Checked, Handle, Inputs, Many, Wires } from "./Handle.ts"
+import { inputKind, type InputKind } from "./InputFile.ts"
+import { filePath, locate } from "./Location.ts"
+import { InvalidNode } from "./PipelineError.ts"
+
+/** The services that `run` may require; the executor provides them. */
+export type NodeServices = ArtifactStore | Device | FileSystem | Path | Scope | Sessions
+
+/**
+ * What may be said of a node's output when it runs again with an equal key:
+ * `exact` the same bytes on any machine, `seeded` the same given the same numerics (onnxruntime, provider, dtype),
+ * `sampled` another draw each time (reused all the same; only `--force` draws again).
+ */
+export type Determinism = "exact" | "seeded" | "sampled"
+
+/** How far a running node is, in units it names ("tokens", "steps", "pairs"). */
+export interface Progress {
+  readonly done: number
+  readonly total: number
+  readonly unit: string
+}
+
+/** The tables that `run` receives, projected to the columns that the node declares. */
+export type Tables<In extends Inputs> = {
+  readonly [Name in keyof In]: In[Name] extends Many<infer T> ? ReadonlyArray<Table<T>>
+    : In[Name] extends TableType.Any ? Table<In[Name]>
+    : never
+}
+
+/** What `run` receives. */
+export interface RunContext<Config, In> {
+  /** The decoded config: defaults filled in, paths of `InputFile` and `InputDirectory` absolute. */
+  readonly config: Config
+  readonly inputs: In
+  readonly progress: (progress: Progress) => Effect.Effect<void>
+}
+
+/** A config schema: a struct that decodes and encodes without services. */
+export interface ConfigSchema<Fields extends Schema.Struct.Fields = Schema.Struct.Fields> extends Schema.Struct<Fields> {
+  readonly "DecodingServices": never
+  readonly "EncodingServices": never
+}
+
+/** What a node is made from. */
+export interface Options<
+  Fields extends Schema.Struct.Fields,
+  In extends Inputs,
+  Out extends TableType.Any,
+  E extends Error
+> {
+  /** What the node computes, in a sentence; shown by `plan` and `lineage`. */
+  readonly doc?: string
+  /** `import.meta.url` of the file that defines the node: its code, with what it imports, is part of the key. */
+  readonly module: string
+  readonly config: ConfigSchema<Fields>
+  readonly inputs: In
+  readonly output: Out
+  readonly determinism: Determinism
+  /** True when the node computes on a device: it then waits for a lease, and its key holds the numerics. */
+  readonly device?: boolean
+  /**
+   * The implementation. Import what is heavy (Arrow, policies) with `import()` inside, so that planning stays light; the
+   * code fingerprint reaches it all the same.
+   */
+  readonly run: (
+    context: RunContext<Schema.Struct.Type<Fields>, Tables<In>>
+  ) => Effect.Effect<ReadonlyArray<TableType.Row<Out>>, E, NodeServices>
+}
+
+/** A node with its types forgotten: what planning and execution work with. */
+export interface Definition {
+  readonly name: string
+  readonly doc: string
+  readonly module: string
+  readonly config: ConfigSchema
+  readonly inputs: Inputs
+  readonly output: TableType.Any
+  readonly determinism: Determinism
+  readonly device: boolean
+  /** The config fields that are an `InputFile` or an `InputDirectory`. */
+  readonly files: Readonly<Record<string, InputKind>>
+  // A method, so that a node that reads certain tables is a Definition; the executor hands it what it declares.
+  run(
+    context: RunContext<unknown, Readonly<Record<string, unknown>>>
+  ): Effect.Effect<ReadonlyArray<Readonly<Record<string, unknown>>>, Error, NodeServices>
+}
+
+/** What a call of a node may say beside config and wiring. */
+export interface InstanceOptions {
+  /** The name of the instance, when the node's own name is taken or says too little. */
+  readonly name?: string
+}
+
+/** A node that reads tables. */
+export interface Transform<Config, In extends Inputs, Out extends TableType.Any> {
+  <Given extends Wires<In>>(config: Config, inputs: Given & Checked<In, Given>, options?: InstanceOptions): Handle<Out>
+  readonly definition: Definition
+}
+
+/** A node without inputs. Its config may be left out when every field has a default. */
+export interface Source<Config, Out extends TableType.Any> {
+  (
+    ...args: {} extends Config ? [config?: Config, inputs?: Readonly<Record<string, never>>, options?: InstanceOptions]
+      : [config: Config, inputs?: Readonly<Record<string, never>>, options?: InstanceOptions]
+  ): Handle<Out>
+  readonly definition: Definition
+}
+
+/** What `make` gives: a `Source` when there are no inputs, else a `Transform`. */
+export type Node<Config, In extends Inputs, Out extends TableType.Any> = keyof In extends never ? Source<Config, Out>
+  : Transform<Config, In, Out>
+
+/** Any node, as `variant` swaps it in. */
+export interface Any {
+  readonly definition: Definition
+}
+
+/** An input that takes any number of tables of one type: `inputs: { evaluations: Node.many(AnswerEvaluation) }`. */
+export const many = <T extends TableType.Any>(type: T): Many<T> => ({ _tag: "Many", type })
+
+/**
+ * Defines a node.
+ *
+ * @throws InvalidNode when the name cannot be used in `--set NODE.FIELD=VALUE`.
+ */
+export function make<
+  const Fields extends Schema.Struct.Fields,
+  const In extends Inputs,
+  Out extends TableType.Any,
+  E extends Error = never
+>(name: string, options: Options<Fields, In, Out, E>): Node<Schema.Struct.Encoded<Fields>, In, Out>
+export function make(name: string, options: Omit<Definition, "name" | "doc" | "device" | "files"> & {
+  readonly doc?: string
+  readonly device?: boolean
+}): Any {
+  if (!isNodeName(name)) throw new InvalidNode({ file: filePath(options.module), name })
+  const { config, determinism, doc = "", device = false, inputs, module, output } = options
+  const definition: Definition = {
+    name,
+    doc,
+    module,
+    config,
+    inputs,
+    output,
+    determinism,
+    device,
+    files: inputFields(config),
+    run: (context) => options.run(context)
+  }
+  const call = (config: object = {}, wires: object = {}, { name: instance = name }: InstanceOptions = {}) =>
+    register({ name: instance, node: definition, config: { ...config }, wires: { ...wires }, location: locate(call) })
+  return Object.assign(call, { definition })
+}
+
+/** Whether a node or instance may be called so: letters, digits, `-` and `_`. */
+export const isNodeName = (name: string): boolean => /^[A-Za-z0-9_][A-Za-z0-9_-]*$/.test(name)
+
+const inputFields = (config: ConfigSchema): Record<string, InputKind> => {
+  const files: Record<string, InputKind> = {}
+  for (const [field, schema] of Object.entries(config.fields)) {
+    const kind = inputKind(schema.ast)
+    if (kind !== undefined) files[field] = kind
+  }
+  return files
+}

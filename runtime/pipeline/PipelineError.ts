@@ -1,0 +1,177 @@
+/** Everything that can be wrong with a pipeline before anything runs. Each message names the place and the remedy. */
+import * as Schema from "effect/Schema"
+
+/** A node was defined under a name that `--set NODE.FIELD=VALUE` and `--select NODE+` could not tell apart. */
+export class InvalidNode extends Schema.TaggedError<InvalidNode>()("InvalidNode", {
+  file: Schema.String,
+  name: Schema.String
+}) {
+  override get message() {
+    return `${this.file}: "${this.name}" cannot name a node; use letters, digits, "-" and "_", as in "entropy-score".`
+  }
+}
+
+/** A node was called where no pipeline is being built. */
+export class NodeOutsidePipeline extends Schema.TaggedError<NodeOutsidePipeline>()("NodeOutsidePipeline", {
+  place: Schema.String,
+  node: Schema.String
+}) {
+  override get message() {
+    return `${this.place}: ${this.node} is called outside pipeline("name", () => { … }); call nodes inside that `
+      + "function (and see that only one copy of gemflow is installed)."
+  }
+}
+
+/** Two instances have one name. */
+export class DuplicateNodeName extends Schema.TaggedError<DuplicateNodeName>()("DuplicateNodeName", {
+  place: Schema.String,
+  node: Schema.String,
+  previous: Schema.String
+}) {
+  override get message() {
+    return `${this.place}: the name ${this.node} is taken by the node at ${this.previous}; give this one its own with a `
+      + `third argument, { name: "…" }.`
+  }
+}
+
+/** A column that an input needs and the wired table lacks or has with another type. */
+export const ColumnMismatch = Schema.Struct({
+  column: Schema.String,
+  expected: Schema.String,
+  found: Schema.optionalKey(Schema.String)
+})
+
+/** An input is wired to a table that lacks a column, to something that is no table, or not at all. */
+export class InputMismatch extends Schema.TaggedError<InputMismatch>()("InputMismatch", {
+  place: Schema.String,
+  node: Schema.String,
+  input: Schema.String,
+  /** What the input takes, e.g. `a table EntropyScores`. */
+  expected: Schema.String,
+  /** What it was wired to, e.g. `the table Candidates of sample`. */
+  found: Schema.String,
+  columns: Schema.Array(ColumnMismatch)
+}) {
+  override get message() {
+    const columns = this.columns.map(({ column, expected, found }) =>
+      found === undefined ? `column ${column} (${expected}) is missing` : `column ${column} is ${found}, not ${expected}`
+    )
+    const detail = columns.length === 0 ? "" : `: ${columns.join(", ")}`
+    return `${this.place}: input ${this.input} of ${this.node} takes ${this.expected}, but is wired to `
+      + `${this.found}${detail}; wire it to a node that makes ${this.expected}.`
+  }
+}
+
+/** An instance is wired to one that is not in the pipeline. */
+export class UnknownInput extends Schema.TaggedError<UnknownInput>()("UnknownInput", {
+  place: Schema.String,
+  node: Schema.String,
+  input: Schema.String,
+  found: Schema.String,
+  suggestion: Schema.optionalKey(Schema.String)
+}) {
+  override get message() {
+    return `${this.place}: input ${this.input} of ${this.node} is wired to ${this.found}, which is not in this pipeline; `
+      + (this.suggestion === undefined
+        ? "create that node inside the same pipeline(…) call."
+        : `did you mean ${this.suggestion}?`)
+  }
+}
+
+/** Nodes that wait for each other. `path` begins and ends with the same instance; each one reads the one before it. */
+export class PipelineCycle extends Schema.TaggedError<PipelineCycle>()("PipelineCycle", {
+  pipeline: Schema.String,
+  path: Schema.Array(Schema.String)
+}) {
+  override get message() {
+    return `pipeline ${this.pipeline} has a cycle, ${this.path.join(" -> ")}; a node cannot read what depends on its own `
+      + "output: wire one of these to an earlier node (rounds(…) repeats nodes without a cycle)."
+  }
+}
+
+/** A pipeline file does not export a pipeline. */
+export class NotAPipeline extends Schema.TaggedError<NotAPipeline>()("NotAPipeline", {
+  file: Schema.String,
+  found: Schema.String
+}) {
+  override get message() {
+    return `${this.file}: the default export is ${this.found}, not a pipeline; end the file with `
+      + `export default pipeline("name", () => { … }).`
+  }
+}
+
+/** A config field does not decode. `file` is the place that wrote the value: a line of the pipeline file, or a `--set`. */
+export class InvalidNodeConfig extends Schema.TaggedError<InvalidNodeConfig>()("InvalidNodeConfig", {
+  file: Schema.String,
+  node: Schema.String,
+  field: Schema.String,
+  expected: Schema.String,
+  found: Schema.String,
+  suggestion: Schema.optionalKey(Schema.String)
+}) {
+  override get message() {
+    const meant = this.suggestion === undefined ? "" : ` (did you mean ${this.suggestion}?)`
+    const what = this.field === "" ? `config of ${this.node}` : `field ${this.field} of ${this.node}`
+    return `${this.file}: ${what} expects ${this.expected}, found ${this.found}${meant}.`
+  }
+}
+
+/** A `--set`, `--select` or variant names a node that the pipeline does not have. */
+export class UnknownNode extends Schema.TaggedError<UnknownNode>()("UnknownNode", {
+  /** Where it was named, e.g. `--set entropy-scor.lambda=1`. */
+  place: Schema.String,
+  node: Schema.String,
+  pipeline: Schema.String,
+  nodes: Schema.Array(Schema.String),
+  suggestion: Schema.optionalKey(Schema.String)
+}) {
+  override get message() {
+    const meant = this.suggestion === undefined ? "" : ` Did you mean ${this.suggestion}?`
+    return `${this.place}: pipeline ${this.pipeline} has no node ${this.node}.${meant} It has ${listed(this.nodes)}.`
+  }
+}
+
+/** A `--set` is not of the form NODE.FIELD=VALUE, or a variant's key not NODE.FIELD. */
+export class MalformedSetting extends Schema.TaggedError<MalformedSetting>()("MalformedSetting", {
+  place: Schema.String,
+  expected: Schema.String
+}) {
+  override get message() {
+    return `${this.place} is not of the form ${this.expected}, as in entropy-score.lambda=0.5.`
+  }
+}
+
+/** A variant drops a node that no single input can stand in for. */
+export class CannotDrop extends Schema.TaggedError<CannotDrop>()("CannotDrop", {
+  place: Schema.String,
+  node: Schema.String,
+  output: Schema.String,
+  /** The inputs that have the columns of the output: none, or several. */
+  inputs: Schema.Array(Schema.String)
+}) {
+  override get message() {
+    return `${this.place}: ${this.node} cannot be dropped, because `
+      + (this.inputs.length === 0
+        ? `none of its inputs has the columns of ${this.output} that its readers would then need`
+        : `several of its inputs (${this.inputs.join(", ")}) have the columns of ${this.output}`)
+      + "; swap it for a node with the same contract instead."
+  }
+}
+
+/** What `pipeline`, `rounds`, `variant` and their kin throw, and what planning fails with. */
+export type PipelineError =
+  | InvalidNode
+  | NodeOutsidePipeline
+  | DuplicateNodeName
+  | InputMismatch
+  | UnknownInput
+  | PipelineCycle
+  | NotAPipeline
+  | InvalidNodeConfig
+  | UnknownNode
+  | MalformedSetting
+  | CannotDrop
+
+// A pipeline may have thousands of nodes; a sentence has room for some.
+const listed = (names: ReadonlyArray<string>): string =>
+  names.length <= 40 ? names.join(", ") : `${names.slice(0, 40).join(", ")} and ${names.length - 40} more`

@@ -1,0 +1,110 @@
+/**
+ * What the compiler accepts. The `@ts-expect-error` lines are the assertions of this file: `tsc` fails when one of them
+ * compiles. Calls sit in functions that never run.
+ */
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { Column, type Handle, Node, pipeline, reference, TableType } from "gemflow"
+import { expectTypeOf } from "vitest"
+import { Candidates, Compare, EntropyScore, Filter, Pairs, Rank, Ranking, Sample, Scores } from "./exampleNodes.ts"
+
+const compiled = (check: () => unknown) => expect(check).toBeTypeOf("function")
+
+describe("the types of wiring", () => {
+  it("gives handles of the declared table", () =>
+    compiled(() => {
+      const candidates = Sample({}, { prompts: Pairs({ path: "pairs.jsonl" }) })
+      expectTypeOf(candidates).toEqualTypeOf<Handle<typeof Candidates>>()
+      expectTypeOf(EntropyScore({ lambda: 0.5 }, { candidates })).toEqualTypeOf<Handle<typeof Scores>>()
+    }))
+
+  it("accepts a table with more columns than an input needs, and refuses one with fewer", () =>
+    compiled(() => {
+      const wide = TableType.make("Wide", { ...Scores.columns, note: Column.utf8() })
+      Rank({}, { scores: reference("wide", wide) })
+      // @ts-expect-error This table has no column score, which this input needs.
+      Rank({}, { scores: Sample({}, { prompts: Pairs({ path: "pairs.jsonl" }) }) })
+    }))
+
+  it("refuses a column of another type, also one that may be null where nulls are not allowed", () =>
+    compiled(() => {
+      const text = TableType.make("Text", { candidate_id: Column.utf8(), score: Column.utf8() })
+      // @ts-expect-error This table's column score has another type than this input declares.
+      Rank({}, { scores: reference("text", text) })
+      const nullable = TableType.make("Gaps", { candidate_id: Column.utf8(), score: Column.float64({ nullable: true }) })
+      // @ts-expect-error This table's column score has another type than this input declares.
+      Rank({}, { scores: reference("gaps", nullable) })
+    }))
+
+  it("refuses a wrong config, a misspelt field, a missing one", () =>
+    compiled(() => {
+      const candidates = reference("sample", Candidates)
+      // @ts-expect-error Type 'string' is not assignable to type 'number'.
+      EntropyScore({ lambda: "0.5" }, { candidates })
+      // @ts-expect-error 'lamda' does not exist in this config.
+      EntropyScore({ lamda: 0.5 }, { candidates })
+      // @ts-expect-error Type '"some"' is not assignable to type '"selected" | "all"'.
+      EntropyScore({ over: "some" }, { candidates })
+      // @ts-expect-error Property 'keep' is missing.
+      Filter({}, { ranking: reference("rank", Ranking), scores: reference("entropy-score", Scores) })
+      // @ts-expect-error A config with a required field cannot be left out.
+      Pairs()
+    }))
+
+  it("refuses a missing input, an unknown one, one table where many are read", () =>
+    compiled(() => {
+      // @ts-expect-error Property 'candidates' is missing.
+      EntropyScore({}, {})
+      // @ts-expect-error Property 'scores' is missing.
+      Filter({ keep: 1 }, { ranking: reference("rank", Ranking) })
+      // @ts-expect-error This node has no input named policy; it has scores.
+      Rank({}, { scores: reference("entropy-score", Scores), policy: reference("sample", Candidates) })
+      // @ts-expect-error A source reads nothing.
+      Pairs({ path: "pairs.jsonl" }, { scores: reference("entropy-score", Scores) })
+      Compare({}, { rankings: [reference("a", Ranking), reference("b", Ranking)] })
+      // @ts-expect-error One table where a list is read.
+      Compare({}, { rankings: reference("a", Ranking) })
+      // @ts-expect-error This table has no column rank, which this input needs.
+      Compare({}, { rankings: [reference("a", Scores)] })
+    }))
+
+  it("gives run its decoded config and typed tables, and checks the rows it returns", () => {
+    const node = Node.make("typed", {
+      module: import.meta.url,
+      config: Schema.Struct({ lambda: Schema.Finite.pipe(Schema.withDecodingDefaultKey(Effect.succeed(1))) }),
+      inputs: { candidates: TableType.pick(Candidates, "token_entropy"), rankings: Node.many(Ranking) },
+      output: Scores,
+      determinism: "exact",
+      run: Effect.fn("typed.run")(function*({ config, inputs, progress }) {
+        expectTypeOf(config).toEqualTypeOf<{ readonly lambda: number }>()
+        expectTypeOf(inputs.candidates.rows()[0]?.token_entropy).toEqualTypeOf<Float32Array | undefined>()
+        expectTypeOf(inputs.rankings[0]?.rows()[0]?.rank).toEqualTypeOf<number | undefined>()
+        // @ts-expect-error The input does not declare this column.
+        expectTypeOf(inputs.candidates.rows()[0]?.prompt_id)
+        yield* progress({ done: 1, total: 1, unit: "rows" })
+        return [{ candidate_id: "a", score: config.lambda }]
+      })
+    })
+    expect(node.definition.name).toBe("typed")
+    compiled(() =>
+      Node.make("wrong-rows", {
+        module: import.meta.url,
+        config: Schema.Struct({}),
+        inputs: {},
+        output: Scores,
+        determinism: "exact",
+        // @ts-expect-error Type 'string' is not assignable to type 'number'.
+        run: () => Effect.succeed([{ candidate_id: "a", score: "high" }])
+      })
+    )
+  })
+
+  it("lets a pipeline return any handle or none", () =>
+    compiled(() => {
+      pipeline("none", () => {})
+      pipeline("some", () => Pairs({ path: "pairs.jsonl" }))
+      // @ts-expect-error A pipeline returns a handle.
+      pipeline("wrong", () => 1)
+    }))
+})
