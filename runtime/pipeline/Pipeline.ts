@@ -69,6 +69,12 @@ export const fromInstances = (name: string, instances: ReadonlyArray<NodeInstanc
   return { [PipelineTypeId]: PipelineTypeId, name, nodes, byName, ...(result === undefined ? {} : { result }) }
 }
 
+/** The same graph with some instances replaced by ones of the same name and wiring. */
+export const replaceNodes = (pipeline: Pipeline, changed: ReadonlyMap<string, NodeInstance>): Pipeline => {
+  const nodes = pipeline.nodes.map((instance) => changed.get(instance.name) ?? instance)
+  return { ...pipeline, nodes, byName: new Map(nodes.map((instance) => [instance.name, instance])) }
+}
+
 export const isPipeline = (value: unknown): value is Pipeline =>
   typeof value === "object" && value !== null && PipelineTypeId in value
 

@@ -34,6 +34,16 @@ export class DuplicateNodeName extends Schema.TaggedError<DuplicateNodeName>()("
   }
 }
 
+/** Rounds cannot be repeated a fractional or negative number of times. */
+export class InvalidRounds extends Schema.TaggedError<InvalidRounds>()("InvalidRounds", {
+  place: Schema.String,
+  found: Schema.String
+}) {
+  override get message() {
+    return `${this.place}: rounds(${this.found}, …) cannot be; the number of rounds is a whole number from 0 on.`
+  }
+}
+
 /** A column that an input needs and the wired table lacks or has with another type. */
 export const ColumnMismatch = Schema.Struct({
   column: Schema.String,
@@ -163,6 +173,7 @@ export type PipelineError =
   | InvalidNode
   | NodeOutsidePipeline
   | DuplicateNodeName
+  | InvalidRounds
   | InputMismatch
   | UnknownInput
   | PipelineCycle

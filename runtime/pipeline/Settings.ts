@@ -1,0 +1,112 @@
+import * as Result from "effect/Result"
+import { resolve } from "node:path"
+import { checkField, show } from "./Config.ts"
+import { didYouMean } from "./DidYouMean.ts"
+import { type NodeInstance, type Pipeline, replaceNodes } from "./Pipeline.ts"
+import { InvalidNodeConfig, MalformedSetting, type UnknownNode } from "./PipelineError.ts"
+import { matching } from "./Select.ts"
+
+/** What a setting can fail with. */
+export type SettingError = MalformedSetting | UnknownNode | InvalidNodeConfig
+
+/**
+ * Applies `--set NODE.FIELD=VALUE` in order, the last one winning. A value is read as JSON where the field accepts that
+ * (`0.5`, `true`, `[1,2]`, `"quoted"`), else as the text itself. A relative input path starts at `directory`, the
+ * absolute path of the current directory.
+ */
+export const applySettings = (
+  pipeline: Pipeline,
+  settings: ReadonlyArray<string>,
+  directory: string
+): Result.Result<Pipeline, SettingError> => {
+  let applied = pipeline
+  for (const setting of settings) {
+    const next = applySetting(applied, setting, directory)
+    if (Result.isFailure(next)) return next
+    applied = next.success
+  }
+  return Result.succeed(applied)
+}
+
+/** Sets a field of all instances that `node` means to an encoded value; `place` says who asked, for errors. */
+export const setField = (
+  pipeline: Pipeline,
+  node: string,
+  field: string,
+  place: string,
+  valueFor: (instance: NodeInstance) => Result.Result<unknown, InvalidNodeConfig>
+): Result.Result<Pipeline, SettingError> => {
+  const matched = matching(pipeline, node, place)
+  if (Result.isFailure(matched)) return Result.fail(matched.failure)
+  const changed = new Map<string, NodeInstance>()
+  for (const instance of matched.success) {
+    if (!Object.hasOwn(instance.node.config.fields, field)) return Result.fail(unknownField(instance, field, place))
+    const value = valueFor(instance)
+    if (Result.isFailure(value)) return Result.fail(value.failure)
+    changed.set(instance.name, {
+      ...instance,
+      config: { ...instance.config, [field]: value.success },
+      writtenBy: { ...instance.writtenBy, [field]: place }
+    })
+  }
+  return Result.succeed(replaceNodes(pipeline, changed))
+}
+
+/** The value when the field's schema accepts it. */
+export const acceptedValue = (
+  instance: NodeInstance,
+  field: string,
+  place: string,
+  value: unknown
+): Result.Result<unknown, InvalidNodeConfig> => {
+  const schema = instance.node.config.fields[field]
+  if (schema === undefined) return Result.fail(unknownField(instance, field, place))
+  return Result.mapBoth(checkField(schema, value), {
+    onSuccess: () => value,
+    onFailure: (expected) =>
+      new InvalidNodeConfig({ file: place, node: instance.name, field, expected, found: show(value) })
+  })
+}
+
+const applySetting = (pipeline: Pipeline, setting: string, directory: string): Result.Result<Pipeline, SettingError> => {
+  const [, node, field, text] = /^([^.=]+)\.([^.=]+)=(.*)$/s.exec(setting) ?? []
+  const place = `--set ${setting}`
+  if (node === undefined || field === undefined || text === undefined) {
+    return Result.fail(new MalformedSetting({ place, expected: "NODE.FIELD=VALUE" }))
+  }
+  return setField(pipeline, node, field, place, (instance) =>
+    Result.map(parseValue(instance, field, place, text), (value) =>
+      typeof value === "string" && Object.hasOwn(instance.node.files, field) ? resolve(directory, value) : value))
+}
+
+const parseValue = (instance: NodeInstance, field: string, place: string, text: string) => {
+  const json = parseJson(text)
+  if (json === undefined) return acceptedValue(instance, field, place, text)
+  const accepted = acceptedValue(instance, field, place, json.value)
+  return Result.isSuccess(accepted) ? accepted : Result.mapError(
+    acceptedValue(instance, field, place, text),
+    () => accepted.failure
+  )
+}
+
+const parseJson = (text: string): { readonly value: unknown } | undefined => {
+  try {
+    return { value: JSON.parse(text) }
+  } catch {
+    // Not JSON: the text itself is the value.
+    return undefined
+  }
+}
+
+const unknownField = (instance: NodeInstance, field: string, place: string): InvalidNodeConfig => {
+  const known = Object.keys(instance.node.config.fields)
+  const suggestion = didYouMean(field, known)
+  return new InvalidNodeConfig({
+    file: place,
+    node: instance.name,
+    field,
+    expected: known.length === 0 ? "no fields" : `one of the fields ${known.join(", ")}`,
+    found: `the field ${field}`,
+    ...(suggestion === undefined ? {} : { suggestion })
+  })
+}
