@@ -1,0 +1,108 @@
+/** Splits work into batches of similar lengths that stay within a memory budget. */
+import type { LlamaConfig } from "./LlamaConfig.ts"
+
+/** What one batch may use, at most. */
+export interface BatchLimits {
+  /** Bytes of activations and caches (not weights). */
+  readonly bytes: number
+  /** Sequences decoded at once: more keep the cores busier, until the caches leave the processor's caches. */
+  readonly rows: number
+  /** Padded tokens of one scored or trained batch. */
+  readonly tokens: number
+}
+
+export const defaultLimits: BatchLimits = { bytes: 512 * 1024 * 1024, rows: 128, tokens: 4096 }
+
+/** Candidates `firstCandidate ..` of some prompts, decoded together. */
+export interface GenerationBatch {
+  /** Indices into the request's prompts. */
+  readonly prompts: ReadonlyArray<number>
+  readonly firstCandidate: number
+  readonly candidates: number
+}
+
+const FLOAT = 4
+
+/** Bytes that one decoded row holds at its longest: its own keys and values, copied once as they grow, and its logits. */
+const rowBytes = (config: LlamaConfig, maxNewTokens: number): number =>
+  FLOAT * (2 * config.layers * config.keyValueHeads * config.headSize * maxNewTokens * 1.5 + 8 * config.vocabularySize)
+
+/** Bytes of one token of a prompt while it is prefilled: keys and values of all layers, activations of one. */
+const promptTokenBytes = (config: LlamaConfig, length: number): number =>
+  FLOAT * (2 * config.layers * config.keyValueHeads * config.headSize + activations(config, length))
+
+/** Numbers that one layer holds for one token: projections, attention over `length` positions, feed-forward. */
+const activations = (config: LlamaConfig, length: number): number =>
+  6 * config.hiddenSize + 3 * config.heads * config.headSize + 2 * config.heads * length + 4 * config.intermediateSize
+
+/** Bytes that a trained token holds until its gradient is done: activations of every layer and its row of logits. */
+const trainedTokenBytes = (config: LlamaConfig, length: number): number =>
+  FLOAT * (2 * config.layers * activations(config, length) + 6 * config.vocabularySize)
+
+/** Splits an amount in as few parts of nearly equal size as a limit allows. */
+const evenParts = (amount: number, most: number): ReadonlyArray<number> => {
+  const parts = Math.ceil(amount / Math.max(1, most))
+  return Array.from({ length: parts }, (_, i) => Math.floor((i + 1) * amount / parts) - Math.floor(i * amount / parts))
+}
+
+/** Batches of whole prompts of similar length; the candidates of a prompt are split only when they exceed a batch. */
+export const generationBatches = (
+  config: LlamaConfig,
+  promptLengths: ReadonlyArray<number>,
+  request: { readonly candidates: number; readonly maxNewTokens: number },
+  limits: BatchLimits
+): ReadonlyArray<GenerationBatch> => {
+  const order = byLength(promptLengths)
+  const longest = promptLengths.reduce((most, length) => Math.max(most, length), 1)
+  const perRow = rowBytes(config, request.maxNewTokens)
+  const rows = Math.max(1, Math.min(limits.rows, Math.floor(limits.bytes / perRow)))
+  if (request.candidates > rows) {
+    let firstCandidate = 0
+    const groups = evenParts(request.candidates, rows).map((candidates) => {
+      firstCandidate += candidates
+      return { firstCandidate: firstCandidate - candidates, candidates }
+    })
+    return order.flatMap((prompt) => groups.map((group) => ({ prompts: [prompt], ...group })))
+  }
+  const perPrompt = perRow * request.candidates + promptTokenBytes(config, longest) * longest
+  const most = Math.min(Math.floor(rows / request.candidates), Math.floor(limits.bytes / perPrompt))
+  let start = 0
+  return evenParts(order.length, most).map((size) => {
+    start += size
+    return { prompts: order.slice(start - size, start), firstCandidate: 0, candidates: request.candidates }
+  })
+}
+
+/**
+ * Groups sequences (by index) of similar length, each group within the limits when padded to its longest.
+ *
+ * @param purpose "score" keeps the activations of one layer at a time, "train" those of all.
+ */
+export const sequenceBatches = (
+  config: LlamaConfig,
+  lengths: ReadonlyArray<number>,
+  purpose: "score" | "train",
+  limits: BatchLimits
+): ReadonlyArray<ReadonlyArray<number>> => {
+  const longest = lengths.reduce((most, length) => Math.max(most, length), 1)
+  const perToken = purpose === "train"
+    ? trainedTokenBytes(config, longest)
+    : FLOAT * (activations(config, longest) + 6 * config.vocabularySize)
+  const most = Math.min(limits.tokens, Math.floor(limits.bytes / perToken))
+  const batches: Array<Array<number>> = []
+  let current: Array<number> = []
+  // Ascending, so the sequence being added is the longest of its group.
+  for (const index of byLength(lengths)) {
+    const length = lengths[index] ?? 0
+    if (current.length > 0 && (current.length + 1) * length > most) {
+      batches.push(current)
+      current = []
+    }
+    current.push(index)
+  }
+  return current.length === 0 ? batches : [...batches, current]
+}
+
+/** Indices by ascending length; equal lengths keep their order. */
+const byLength = (lengths: ReadonlyArray<number>): ReadonlyArray<number> =>
+  lengths.map((_, index) => index).sort((a, b) => (lengths[a] ?? 0) - (lengths[b] ?? 0) || a - b)

@@ -1,0 +1,44 @@
+/** The chat template of a checkpoint: Jinja, as transformers renders it. */
+import { Template } from "@huggingface/jinja"
+import * as Effect from "effect/Effect"
+import { CheckpointError } from "./CheckpointError.ts"
+
+export interface ChatMessage {
+  readonly role: string
+  readonly content: string
+}
+
+export interface ChatTemplate {
+  readonly render: (
+    messages: ReadonlyArray<ChatMessage>,
+    options: { readonly addGenerationPrompt: boolean }
+  ) => Effect.Effect<string, CheckpointError>
+}
+
+/** Compiles a template. `variables` are bos_token, eos_token and the like; `path` is where the template came from. */
+export const chatTemplate = Effect.fnUntraced(
+  function*(path: string, source: string, variables: Readonly<Record<string, string>>) {
+    const failure = (problem: string) => (cause: unknown) =>
+      new CheckpointError({
+        path,
+        place: "chat_template",
+        problem: `${problem}: ${cause instanceof Error ? cause.message : String(cause)}`,
+        remedy: "Correct the template, or the roles and order of the messages it is given."
+      })
+    const template = yield* Effect.try({ try: () => new Template(source), catch: failure("is not a Jinja template") })
+    const render: ChatTemplate["render"] = (messages, { addGenerationPrompt }) =>
+      Effect.try({
+        try: () =>
+          template.render({
+            ...variables,
+            messages: messages.map(({ content, role }) => ({ role, content })),
+            add_generation_prompt: addGenerationPrompt,
+            raise_exception: (message: unknown) => {
+              throw new Error(String(message))
+            }
+          }),
+        catch: failure("does not render these messages")
+      })
+    return { render }
+  }
+)

@@ -1,0 +1,110 @@
+/** What a policy can do: the interface that nodes use. `OpenPolicy.ts` makes one from a checkpoint directory. */
+import type * as Effect from "effect/Effect"
+import type { SessionError } from "../onnx/Sessions.ts"
+import type { CheckpointError } from "./CheckpointError.ts"
+import type { Schedule } from "./LearningRate.ts"
+import type { LlamaConfig } from "./LlamaConfig.ts"
+import type { PolicyRequestError, TrainingDiverged } from "./PolicyError.ts"
+import type { PolicyTokenizer } from "./PolicyTokenizer.ts"
+import type { Sequence, WeightedSequence } from "./SequenceBatch.ts"
+
+export interface Prompt {
+  /** Keys the sampling noise, with the seed and the candidate's index. */
+  readonly id: string
+  readonly tokens: Int32Array
+}
+
+/** Work done so far, of work to do: candidates generated, sequences scored. */
+export type OnProgress = (done: number, total: number) => Effect.Effect<void>
+
+export interface GenerateRequest {
+  readonly prompts: ReadonlyArray<Prompt>
+  /** Candidates per prompt. */
+  readonly candidates: number
+  /** Divides the logits before sampling; 0 takes the likeliest token. */
+  readonly temperature: number
+  /** Sample among the likeliest tokens whose probabilities reach topP together; 1 keeps all. */
+  readonly topP: number
+  /** Sample among the topK likeliest tokens; absent keeps all. */
+  readonly topK?: number
+  readonly maxNewTokens: number
+  readonly seed: number
+  readonly onProgress?: OnProgress
+}
+
+export interface Generation {
+  readonly promptId: string
+  /** Index of the candidate among those of its prompt. */
+  readonly candidate: number
+  /** Response tokens, the end-of-sequence token included when it was emitted; never padding. */
+  readonly tokens: Int32Array
+  /** log pi of each token, in nats, under the raw logits (temperature 1, no truncation). */
+  readonly logProbs: Float32Array
+  /** Entropy of each token's distribution, in nats, over the raw logits. */
+  readonly entropies: Float32Array
+  /** Ended by an end-of-sequence token, not by the length limit. */
+  readonly finished: boolean
+}
+
+export interface ScoreRequest {
+  readonly sequences: ReadonlyArray<Sequence>
+  readonly onProgress?: OnProgress
+}
+
+/** Per response token, in nats. */
+export interface Score {
+  readonly logProbs: Float32Array
+  readonly entropies: Float32Array
+}
+
+export interface TrainRequest {
+  /**
+   * The sequences of each optimiser step. The loss of a step is - sum_i weight_i sum_t log pi(response_it | ...):
+   * any normaliser (batch size, token count) belongs in the weights.
+   */
+  readonly steps: ReadonlyArray<ReadonlyArray<WeightedSequence>>
+  readonly learningRate: number
+  readonly schedule: Schedule
+  readonly warmupSteps: number
+  /** AdamW's decoupled decay; applied to matrices, not to the one-dimensional norm weights. */
+  readonly weightDecay: number
+  /** Largest global gradient norm. */
+  readonly clip: number
+  readonly betas: readonly [number, number]
+  readonly epsilon: number
+  readonly onStep?: (step: TrainStep) => Effect.Effect<void>
+}
+
+export interface TrainStep {
+  /** 1-based. */
+  readonly step: number
+  readonly totalSteps: number
+  readonly loss: number
+  /** Global norm of the gradient before clipping. */
+  readonly gradNorm: number
+  readonly learningRate: number
+  /** Response tokens of the step. */
+  readonly tokens: number
+}
+
+export interface Trained {
+  readonly steps: ReadonlyArray<TrainStep>
+  /** Writes the trained weights as a HuggingFace directory, with the config and tokenizer they were opened with. */
+  readonly save: (directory: string) => Effect.Effect<void, CheckpointError | SessionError>
+}
+
+export interface Policy {
+  readonly config: LlamaConfig
+  readonly tokenizer: PolicyTokenizer
+  /** Longest sequence, prompt and response together, in tokens. */
+  readonly contextLength: number
+  /** Number of weights. */
+  readonly parameters: number
+  /** Candidates of each prompt in request order: prompt by prompt, candidate by candidate. */
+  readonly generate: (request: GenerateRequest) => Effect.Effect<ReadonlyArray<Generation>, PolicyRequestError | SessionError>
+  readonly score: (request: ScoreRequest) => Effect.Effect<ReadonlyArray<Score>, PolicyRequestError | SessionError>
+  /** Leaves the policy as it is; the trained weights are reached through `save`. Progress is reported by `onStep`. */
+  readonly train: (
+    request: TrainRequest
+  ) => Effect.Effect<Trained, PolicyRequestError | TrainingDiverged | SessionError>
+}

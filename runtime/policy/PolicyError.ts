@@ -1,0 +1,31 @@
+import * as Schema from "effect/Schema"
+
+/** A request that a policy cannot serve: which request, what is wrong with it and what to change. */
+export class PolicyRequestError extends Schema.TaggedError<PolicyRequestError>()("PolicyRequestError", {
+  /** generate, score or train. */
+  operation: Schema.String,
+  /** Where in the request: "prompts[3]", "steps[0][12].response", "temperature". */
+  place: Schema.String,
+  problem: Schema.String,
+  remedy: Schema.String
+}) {
+  override get message() {
+    return `${this.operation}: ${this.place} ${this.problem}. ${this.remedy}`
+  }
+}
+
+/** Training met a loss or gradient that is not a finite number and stopped before saving anything. */
+export class TrainingDiverged extends Schema.TaggedError<TrainingDiverged>()("TrainingDiverged", {
+  /** 1-based optimiser step. */
+  step: Schema.Int,
+  totalSteps: Schema.Int,
+  quantity: Schema.Literals(["loss", "gradient norm"]),
+  value: Schema.String,
+  learningRate: Schema.Finite
+}) {
+  override get message() {
+    return `training stopped at step ${this.step} of ${this.totalSteps}: the ${this.quantity} is ${this.value} at learning `
+      + `rate ${this.learningRate}. Nothing was saved; lower the learning rate or the clip threshold, or look for extreme `
+      + "weights in that step's sequences."
+  }
+}
