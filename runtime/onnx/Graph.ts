@@ -1,0 +1,262 @@
+import { canonical, type Dim, type Shape } from "./Dimension.ts"
+import type { DType } from "./DType.ts"
+import { describe, GraphError } from "./GraphError.ts"
+import { currentPlace } from "./Scope.ts"
+import { rawBytes, type TensorData, tensorData } from "./TensorData.ts"
+
+/** One value of a program. Its dimensions are numbers, or symbols whose values are known when the program runs. */
+export interface Tensor {
+  readonly graph: Graph
+  readonly name: string
+  readonly dtype: DType
+  readonly shape: Shape
+  /** The node that computes it; inputs, parameters and constants have none. */
+  readonly producer: Node | undefined
+}
+
+export type Attribute =
+  | { readonly int: number }
+  | { readonly ints: ReadonlyArray<number> }
+  | { readonly float: number }
+  | { readonly string: string }
+  | { readonly graph: Graph }
+
+/**
+ * From the gradients of a node's outputs (undefined where an output does not reach the loss) to those of its inputs, by
+ * position; undefined where none flows. Written in ops, so gradients have gradients.
+ */
+export type Gradient = (outputs: ReadonlyArray<Tensor | undefined>) => ReadonlyArray<Tensor | undefined>
+
+/** One op applied to tensors. */
+export interface Node {
+  /** Position in the order of creation over the whole program: a node comes after everything it reads. */
+  readonly order: number
+  readonly graph: Graph
+  readonly op: string
+  readonly domain: string
+  readonly name: string
+  /** The named scopes the node was made in, outermost first: "layers.0/attention". */
+  readonly place: string
+  readonly inputs: ReadonlyArray<Tensor | undefined>
+  readonly outputs: ReadonlyArray<Tensor>
+  readonly attributes: Readonly<Record<string, Attribute>>
+  /** The tensors that `gradient` answers for, by position: the inputs, unless the op says otherwise. */
+  readonly differentiable: ReadonlyArray<Tensor | undefined>
+  readonly gradient: Gradient | undefined
+}
+
+/** Where the bytes of a weight lie in a file beside the model. */
+export interface ExternalData {
+  /** Path of the file, relative to the folder the session is given. */
+  readonly location: string
+  readonly offset: number
+  readonly length: number
+}
+
+/** A tensor with fixed values: a weight or a constant. */
+export interface Parameter {
+  readonly tensor: Tensor
+  readonly source: TensorData | ExternalData
+}
+
+/**
+ * A program under construction, or the body of a loop or branch within one. Ops add nodes to it; `serialise` (Model.ts)
+ * turns a whole program into bytes that onnxruntime runs. Building is synchronous.
+ */
+export class Graph {
+  readonly name: string
+  readonly kind: "program" | "loop" | "branch"
+  readonly parent: Graph | undefined
+  readonly root: Graph
+  readonly nodes: Array<Node> = []
+  readonly inputs: Array<Tensor> = []
+  readonly outputs: Array<{ readonly name: string; readonly tensor: Tensor }> = []
+  readonly parameters: Array<Parameter> = []
+  /** Where the value of a dimension can be read when the program runs. */
+  readonly dimensions = new Map<Dim, { readonly tensor: Tensor; readonly axis: number }>()
+  /** Tensors made once and shared: constants by their bytes, shape vectors by their spelling. */
+  readonly shared = new Map<string, Tensor>()
+  /** On the root only: the innermost graph being built, and names taken so far in the whole program. */
+  innermost: Graph
+  readonly names = new Map<string, number>()
+  created = 0
+
+  constructor(name: string, kind: Graph["kind"] = "program", parent?: Graph) {
+    this.name = name
+    this.kind = kind
+    this.parent = parent
+    this.root = parent === undefined ? this : parent.root
+    this.innermost = this
+  }
+
+  /** This graph and those around it, innermost first: all whose tensors it may read. */
+  enclosing(): ReadonlyArray<Graph> {
+    return this.parent === undefined ? [this] : [this, ...this.parent.enclosing()]
+  }
+
+  /** A name not used anywhere in the program; ONNX forbids an inner graph to reuse an outer graph's name. */
+  unique(name: string): string {
+    const taken = this.root.names.get(name) ?? 0
+    this.root.names.set(name, taken + 1)
+    return taken === 0 ? name : this.unique(`${name}_${taken}`)
+  }
+
+  add(name: string, dtype: DType, shape: Shape, producer?: Node): Tensor {
+    const tensor: Tensor = { graph: this, name, dtype, shape: shape.map(canonical), producer }
+    tensor.shape.forEach((dim, axis) => {
+      if (typeof dim === "string" && !this.knows(dim)) this.dimensions.set(dim, { tensor, axis })
+    })
+    return tensor
+  }
+
+  knows(dim: Dim): boolean {
+    return this.enclosing().some((graph) => graph.dimensions.has(dim))
+  }
+}
+
+/** An empty program. Its name appears in errors and events. */
+export const graph = (name: string): Graph => new Graph(name)
+
+/** A value given at each run. Symbols in its shape stand for sizes that may differ between runs. */
+export const input = (graph: Graph, name: string, dtype: DType, shape: Shape): Tensor => {
+  refuseTaken(graph, "input", name)
+  const tensor = graph.add(graph.unique(name), dtype, shape)
+  graph.inputs.push(tensor)
+  return tensor
+}
+
+/** A weight: fixed in the program, its bytes inside the model or in a file beside it. */
+export const parameter = (
+  graph: Graph,
+  name: string,
+  dtype: DType,
+  dims: ReadonlyArray<number>,
+  source: TensorData | ExternalData
+): Tensor => {
+  refuseTaken(graph, "parameter", name)
+  const tensor = graph.root.add(graph.unique(name), dtype, dims)
+  graph.root.parameters.push({ tensor, source })
+  return tensor
+}
+
+/** Makes a tensor a result of the program under this name. */
+export const output = (name: string, tensor: Tensor): void => {
+  const root = tensor.graph
+  if (root.kind !== "program") fail("output", [tensor], "it lives in a loop or branch; return it from the body instead")
+  if (root.outputs.some((other) => other.name === name)) fail("output", [tensor], `there already is an output ${name}`)
+  root.outputs.push({ name, tensor })
+}
+
+/** Fixed values; equal constants become one. */
+export const constant = (graph: Graph, value: TensorData): Tensor => {
+  const { root } = graph
+  const key = `${value.dtype}[${value.dims}]${Buffer.from(rawBytes(value)).toString("base64")}`
+  const known = root.shared.get(key)
+  if (known !== undefined) return known
+  const tensor = root.add(root.unique("constant"), value.dtype, value.dims)
+  root.parameters.push({ tensor, source: value })
+  root.shared.set(key, tensor)
+  return tensor
+}
+
+/** One number as a tensor [] of this type. */
+export const scalar = (graph: Graph, dtype: DType, value: number): Tensor =>
+  constant(graph, tensorData(dtype, [], [value]))
+
+interface Application {
+  readonly op: string
+  readonly inputs: ReadonlyArray<Tensor | undefined>
+  readonly attributes?: Readonly<Record<string, Attribute>>
+  /** The opset the op is of; ONNX's own when left out. Others must be named to `serialise`. */
+  readonly domain?: string
+  readonly differentiable?: ReadonlyArray<Tensor | undefined>
+  /** The graph to add the node to, where the place its inputs allow is not the one meant. */
+  readonly within?: Graph
+}
+
+interface Value {
+  readonly dtype: DType
+  readonly shape: Shape
+}
+
+/** Adds a node with one output. An op without a gradient may be used anywhere but between a loss and what it is differentiated by. */
+export const emit = (
+  application: Application & Value & { readonly gradient?: (output: Tensor) => ReadonlyArray<Tensor | undefined> }
+): Tensor => {
+  const { dtype, gradient, shape, ...rest } = application
+  const [result] = emitMany({
+    ...rest,
+    outputs: [{ dtype, shape }],
+    ...(gradient && { gradient: ([dy]) => dy === undefined ? [] : gradient(dy) })
+  })
+  return result as Tensor
+}
+
+/** Adds a node with several outputs. */
+export const emitMany = (
+  application: Application & { readonly outputs: ReadonlyArray<Value>; readonly gradient?: Gradient }
+): ReadonlyArray<Tensor> => {
+  const inputs = application.inputs.filter((tensor) => tensor !== undefined)
+  const home = homeOf(application.op, inputs)
+  const target = application.within ?? home
+  const place = currentPlace()
+  const name = target.unique(place === "" ? application.op : `${place}/${application.op}`)
+  const outputs: Array<Tensor> = []
+  const node: Node = {
+    order: target.root.created++,
+    graph: target,
+    op: application.op,
+    domain: application.domain ?? "",
+    name,
+    place,
+    inputs: application.inputs,
+    outputs,
+    attributes: application.attributes ?? {},
+    differentiable: application.differentiable ?? application.inputs,
+    gradient: application.gradient
+  }
+  application.outputs.forEach(({ dtype, shape }, index) => {
+    outputs.push(target.add(index === 0 ? name : target.unique(`${name}:${index}`), dtype, shape, node))
+  })
+  target.nodes.push(node)
+  return outputs
+}
+
+/**
+ * The graph a node belongs to: the outermost one that sees all its inputs, so that what does not change within a loop
+ * is computed once before it. Never outside an open branch, whose nodes must run only when it is taken.
+ */
+const homeOf = (op: string, inputs: ReadonlyArray<Tensor>): Graph => {
+  const first = inputs[0]
+  if (first === undefined) return fail(op, [], "an op needs an input, to know its graph")
+  const visible = first.graph.root.innermost.enclosing()
+  const needed = inputs.map((tensor) => {
+    const depth = visible.indexOf(tensor.graph)
+    if (depth === -1) fail(op, inputs, `${tensor.name} lives in ${tensor.graph.name}, which is not open here`)
+    return depth
+  })
+  const branch = visible.findIndex((graph) => graph.kind === "branch")
+  return visible[Math.min(...needed, branch === -1 ? Infinity : branch)] as Graph
+}
+
+/** Builds the body of a loop or branch: what `build` adds that depends on the body's inputs lands in the body. */
+export const subgraph = <A>(within: Graph, name: string, kind: "loop" | "branch", build: (body: Graph) => A): A => {
+  const { root } = within
+  const outer = root.innermost
+  const body = new Graph(root.unique(name), kind, outer)
+  root.innermost = body
+  try {
+    return build(body)
+  } finally {
+    root.innermost = outer
+  }
+}
+
+const refuseTaken = (graph: Graph, op: string, name: string): void => {
+  if (graph.root.names.has(name)) fail(op, [], `the name ${name} is taken`)
+}
+
+/** Stops the building with a GraphError that says where it happened. */
+export const fail = (op: string, operands: ReadonlyArray<Tensor>, problem: string): never => {
+  throw new GraphError({ op, place: currentPlace(), operands: operands.map(describe), problem })
+}

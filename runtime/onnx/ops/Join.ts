@@ -1,0 +1,119 @@
+import { axisOf, sameType } from "../Broadcast.ts"
+import { addDims, type Dim, printShape, type Shape, subtractDims } from "../Dimension.ts"
+import { emit, emitMany, fail, scalar, type Tensor } from "../Graph.ts"
+import { dimension, shapeVector, sum } from "./Shape.ts"
+import { add, sub } from "./Arithmetic.ts"
+import { reshape, squeeze } from "./Layout.ts"
+import { zeros } from "./Fill.ts"
+
+/** Tensors one after the other along an axis. */
+export const concat = (tensors: ReadonlyArray<Tensor>, axis: number): Tensor => {
+  const [first, ...rest] = tensors
+  if (first === undefined) return fail("concat", [], "needs a tensor")
+  if (rest.length === 0) return first
+  sameType("concat", tensors)
+  const at = axisOf("concat", first, axis)
+  const fits = rest.every((tensor) =>
+    tensor.shape.length === first.shape.length &&
+    tensor.shape.every((dim, other) => other === at || dim === first.shape[other])
+  )
+  if (!fits) fail("concat", tensors, `differ in an axis other than ${at}`)
+  const sizes = tensors.map((tensor) => tensor.shape[at] as Dim)
+  return emit({
+    op: "Concat",
+    inputs: tensors,
+    attributes: { axis: { int: at } },
+    dtype: first.dtype,
+    shape: first.shape.with(at, sum(sizes)),
+    gradient: (dy) => split(dy, at, sizes)
+  })
+}
+
+/** Tensors of one shape along a new axis. */
+export const stack = (tensors: ReadonlyArray<Tensor>, axis: number): Tensor =>
+  concat(tensors.map((tensor) => {
+    const at = axis < 0 ? axis + tensor.shape.length + 1 : axis
+    return reshape(tensor, [...tensor.shape.slice(0, at), 1, ...tensor.shape.slice(at)])
+  }), axis)
+
+/** Cuts an axis into pieces of these sizes, which must add up to it. */
+export const split = (x: Tensor, axis: number, sizes: Shape): ReadonlyArray<Tensor> => {
+  const at = axisOf("split", x, axis)
+  if (sum(sizes) !== x.shape[at]) fail("split", [x], `pieces ${printShape(sizes)} do not add up to axis ${at}`)
+  if (sizes.length === 1) return [x]
+  const shapes = sizes.map((size) => x.shape.with(at, size))
+  return emitMany({
+    op: "Split",
+    inputs: [x, shapeVector(x.graph, sizes)],
+    attributes: { axis: { int: at } },
+    outputs: shapes.map((shape) => ({ dtype: x.dtype, shape })),
+    gradient: (pieces) => [concat(pieces.map((dy, index) => dy ?? zeros(x.graph, x.dtype, shapes[index] as Shape)), at)]
+  })
+}
+
+/**
+ * Positions `start` to `end` (exclusive) of an axis. Negative positions count from the back; `end` left out is the
+ * end of the axis. Symbols may stand in: `slice(x, 1, 0, "length-1")`.
+ */
+export const slice = (x: Tensor, axis: number, start: Dim, end?: Dim): Tensor => {
+  const at = axisOf("slice", x, axis)
+  const size = x.shape[at] as Dim
+  const position = (dim: Dim) => typeof dim === "number" && dim < 0 ? addDims(size, dim) : dim
+  const from = position(start)
+  const to = end === undefined ? size : position(end)
+  const length = subtractDims(to, from)
+  const inside = [from, length, subtractDims(size, to)].every((dim) => typeof dim === "string" || dim >= 0)
+  if (!inside) fail("slice", [x], `${start} to ${end ?? "the end"} is not within axis ${at}`)
+  if (from === 0 && to === size) return x
+  return emit({
+    op: "Slice",
+    inputs: [x, shapeVector(x.graph, [from]), shapeVector(x.graph, [to]), shapeVector(x.graph, [at])],
+    dtype: x.dtype,
+    shape: x.shape.with(at, length),
+    gradient: (dy) => [pad(dy, at, from, subtractDims(size, to))]
+  })
+}
+
+/** `size` positions of an axis from a position known at run time, `start`: int64 []. */
+export const sliceAt = (x: Tensor, axis: number, start: Tensor, size: Dim): Tensor => {
+  const at = axisOf("sliceAt", x, axis)
+  if (start.dtype !== "int64" || start.shape.length !== 0) fail("sliceAt", [x, start], "the start must be int64[]")
+  const from = reshape(start, [1])
+  const to = add(from, dimension(x.graph, size))
+  return emit({
+    op: "Slice",
+    inputs: [x, from, to, shapeVector(x.graph, [at])],
+    dtype: x.dtype,
+    shape: x.shape.with(at, size),
+    gradient: (dy) => {
+      const after = sub(dimension(x.graph, x.shape[at] as Dim), to)
+      return [padded(dy, at, from, after, x.shape[at] as Dim, 0)]
+    }
+  })
+}
+
+/** Adds positions holding `value` before and after an axis. */
+export const pad = (x: Tensor, axis: number, before: Dim, after: Dim, value = 0): Tensor => {
+  const at = axisOf("pad", x, axis)
+  const size = sum([before, x.shape[at] as Dim, after])
+  if (before === 0 && after === 0) return x
+  return padded(x, at, dimension(x.graph, before), dimension(x.graph, after), size, value, (dy) =>
+    slice(dy, at, before, addDims(before, x.shape[at] as Dim)))
+}
+
+const padded = (
+  x: Tensor,
+  axis: number,
+  before: Tensor,
+  after: Tensor,
+  size: Dim,
+  value: number,
+  gradient: (dy: Tensor) => Tensor = (dy) => sliceAt(dy, axis, squeeze(before, [0]), x.shape[axis] as Dim)
+): Tensor =>
+  emit({
+    op: "Pad",
+    inputs: [x, concat([before, after], 0), scalar(x.graph, x.dtype, value), shapeVector(x.graph, [axis])],
+    dtype: x.dtype,
+    shape: x.shape.with(axis, size),
+    gradient: (dy) => [gradient(dy)]
+  })
