@@ -20,28 +20,35 @@ export interface Many<out T extends TableType.Any> {
 /** What a node reads: a table type per input name. */
 export type Inputs = Readonly<Record<string, TableType.Any | Many<TableType.Any>>>
 
-/** One input as wired, before its columns are checked. */
-export type Wire<Input> = Input extends Many<TableType.Any> ? ReadonlyArray<Handle<TableType.Any>> : Handle<TableType.Any>
+/**
+ * The inputs of a node as wired. The compiler infers `Given` from what is written and shows, at an input that does not
+ * fit, a sentence that says why.
+ */
+export type Wires<In extends Inputs, Given> =
+  & {
+    readonly [Name in keyof Given]: Name extends keyof In ? Wire<In[Name], Given[Name]>
+      : `This node has no input named ${Name & string}; it has ${keyof In & string}.`
+  }
+  & { readonly [Name in Exclude<keyof In, keyof Given>]: In[Name] extends Many<infer T> ? ReadonlyArray<Handle<T>> : Handle<TableOf<In[Name]>> }
 
-/** The inputs of a node as wired, before their columns are checked. */
-export type Wires<In extends Inputs> = { readonly [Name in keyof In]: Wire<In[Name]> }
+type Wire<Input, Given> = Input extends Many<infer Required>
+  ? Given extends ReadonlyArray<infer Item>
+    ? [Verdict<Required, Item>] extends [never] ? Given : Verdict<Required, Item>
+    : `This input takes a list of tables: write [table].`
+  : [Verdict<Input, Given>] extends [never] ? Given
+  : Verdict<Input, Given>
 
-/** `Given` where it may be wired to `In`; where it may not, a sentence that the compiler shows at the wrong input. */
-export type Checked<In extends Inputs, Given> = {
-  readonly [Name in keyof Given]: Name extends keyof In ? CheckedInput<In[Name], Given[Name]>
-    : `This node has no input named ${Name & string}; it has ${keyof In & string}.`
-}
+type TableOf<Input> = Input extends TableType.Any ? Input : never
 
-type CheckedInput<Input, Given> = Input extends Many<infer Required>
-  ? Given extends ReadonlyArray<Handle<infer Provided>> ? Verdict<Required, Provided, Given> : never
-  : Input extends TableType.Any ? Given extends Handle<infer Provided> ? Verdict<Input, Provided, Given> : never
-  : never
-
-type Verdict<Required extends TableType.Any, Provided extends TableType.Any, Given> =
-  [Missing<Required, Provided>] extends [never]
-    ? [Mistyped<Required, Provided>] extends [never] ? Given
-    : `This table's column ${Mistyped<Required, Provided>} has another type than this input declares.`
-    : `This table has no column ${Missing<Required, Provided>}, which this input needs.`
+/** Never when the table fits, else why it does not. */
+type Verdict<Required, Given> = Given extends Handle<infer Provided>
+  ? Required extends TableType.Any
+    ? [Missing<Required, Provided>] extends [never]
+      ? [Mistyped<Required, Provided>] extends [never] ? never
+        : `This table's column ${Mistyped<Required, Provided>} has another type than this input declares.`
+      : `This table has no column ${Missing<Required, Provided>}, which this input needs.`
+    : never
+  : "This input takes the table of a node: write what calling the node returned."
 
 type Missing<Required extends TableType.Any, Provided extends TableType.Any> =
   & Exclude<keyof Required["columns"], keyof Provided["columns"]>

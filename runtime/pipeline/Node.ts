@@ -15,7 +15,7 @@ import type * as TableType from "../../artifacts/TableType.ts"
 import type { Sessions } from "../onnx/Sessions.ts"
 import { register } from "./Builder.ts"
 import type { Device } from "./Device.ts"
-import type { Checked, Handle, Inputs, Many, Wires } from "./Handle.ts"
+import type { Handle, Inputs, Many, Wires } from "./Handle.ts"
 import { inputKind, type InputKind } from "./InputFile.ts"
 import { filePath, locate } from "./Location.ts"
 import { InvalidNode } from "./PipelineError.ts"
@@ -110,7 +110,7 @@ export interface InstanceOptions {
 
 /** A node that reads tables. */
 export interface Transform<Config, In extends Inputs, Out extends TableType.Any> {
-  <Given extends Wires<In>>(config: Config, inputs: Given & Checked<In, Given>, options?: InstanceOptions): Handle<Out>
+  <Given>(config: Config, inputs: Wires<In, Given>, options?: InstanceOptions): Handle<Out>
   readonly definition: Definition
 }
 
