@@ -1,0 +1,78 @@
+/** Loads a pipeline file with Node's own import(), which strips types by itself. */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { statSync } from "node:fs"
+import { resolve } from "node:path"
+import { fileURLToPath, pathToFileURL } from "node:url"
+import { exportedPipeline, type Pipeline } from "../pipeline/Pipeline.ts"
+
+/** A pipeline file is missing, does not load, or does not make a pipeline. */
+export class PipelineNotLoaded extends Schema.TaggedError<PipelineNotLoaded>()("PipelineNotLoaded", {
+  file: Schema.String,
+  problem: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect())
+}) {
+  override get message(): string {
+    return this.problem
+  }
+}
+
+export interface LoadedPipeline {
+  /** Absolute. */
+  readonly file: string
+  readonly pipeline: Pipeline
+}
+
+export const loadPipeline = Effect.fn("LoadPipeline.loadPipeline")(function*(path: string) {
+  const file = resolve(path)
+  const stat = yield* Effect.try({
+    try: () => statSync(file, { throwIfNoEntry: false }),
+    catch: (cause) => new PipelineNotLoaded({ file, problem: `${file} cannot be read (${text(cause)}).`, cause })
+  })
+  if (stat === undefined) {
+    return yield* new PipelineNotLoaded({
+      file,
+      problem: `${file} does not exist. Name a pipeline file, such as pipelines/gem.ts.`
+    })
+  }
+  if (!stat.isFile()) {
+    return yield* new PipelineNotLoaded({ file, problem: `${file} is not a file. Name a pipeline file in it.` })
+  }
+  const module: { readonly default?: unknown } = yield* Effect.tryPromise({
+    try: () => import(pathToFileURL(file).href),
+    catch: (cause) => new PipelineNotLoaded({ file, problem: explain(file, cause), cause })
+  })
+  const pipeline = yield* Effect.try({
+    try: () => exportedPipeline(file, module),
+    catch: (cause) => new PipelineNotLoaded({ file, problem: text(cause), cause })
+  })
+  return { file, pipeline } satisfies LoadedPipeline
+})
+
+const explain = (file: string, error: unknown): string => {
+  if (!(error instanceof Error)) return `${file} threw ${text(error)} while it was loaded. Correct it.`
+  // What pipeline(…) and its kin throw says where and what to do.
+  if ("_tag" in error) return error.message
+  const place = placeOf(error) ?? file
+  const code = "code" in error ? error.code : undefined
+  if (code === "ERR_MODULE_NOT_FOUND" || code === "ERR_PACKAGE_PATH_NOT_EXPORTED") {
+    return `${file} does not load: ${firstLine(error.message)}. Correct the import or install the package.`
+  }
+  if (code === "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX" || code === "ERR_INVALID_TYPESCRIPT_SYNTAX") {
+    return `${place} does not load: ${firstLine(error.message)}. Node strips types only: write TypeScript without enums, `
+      + "namespaces and parameter properties."
+  }
+  if (error instanceof SyntaxError) return `${place} does not load: ${firstLine(error.message)}. Correct the syntax.`
+  return `${place} failed while it was loaded: ${firstLine(error.message)}. Correct it.`
+}
+
+/** The first source place in the stack: `file:///dir/gem.ts:12`, with or without a column. */
+const placeOf = (error: Error): string | undefined => {
+  const match = /(file:\/\/[^\s()]+?|\/[^\s():]+):(\d+)(?::\d+)?\)?$/m.exec(error.stack ?? "")
+  if (match?.[1] === undefined) return undefined
+  const path = match[1].startsWith("file:") ? fileURLToPath(match[1]) : match[1]
+  return `${path}:${match[2]}`
+}
+
+const firstLine = (message: string) => (message.split("\n")[0] ?? "").trim().replace(/[.:]$/, "")
+const text = (error: unknown) => error instanceof Error ? error.message : String(error)

@@ -1,0 +1,67 @@
+/** Lineage as a tree for the terminal, or as a Mermaid flowchart for documents. */
+import type { LineageEdge, LineageGraph, LineageNode } from "../../lineage/Lineage.ts"
+import { count, formatDuration, shortDigest } from "./Numbers.ts"
+import type { Style } from "./Style.ts"
+
+export type Direction = "up" | "down"
+
+/**
+ * The graph as a tree that starts at `root`: below a node stands what it was computed from (up) or what was computed from
+ * it (down). What has been shown once is not unfolded again.
+ */
+export const lineageTree = (graph: LineageGraph, root: string, direction: Direction, style: Style): string => {
+  const nodes = new Map(graph.nodes.map((node) => [node.node, node]))
+  const branches = Map.groupBy(graph.edges, (edge) => direction === "up" ? edge.to : edge.from)
+  const shown = new Set<string>()
+  const lines: Array<string> = []
+  const stack: Array<{ readonly name: string; readonly label: string; readonly indent: string }> = [
+    { name: root, label: "", indent: "" }
+  ]
+  for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+    const edges = branches.get(next.name) ?? []
+    const again = shown.has(next.name) && edges.length > 0
+    shown.add(next.name)
+    const node = nodes.get(next.name)
+    lines.push(
+      `${next.label}${style.bold(next.name)}${node === undefined ? "" : `  ${describe(node, graph, style)}`}`
+        + (again ? style.dim("  (as above)") : "")
+    )
+    if (again) continue
+    edges.map((edge, index) => {
+      const last = index === edges.length - 1
+      return {
+        name: direction === "up" ? edge.from : edge.to,
+        label: `${next.indent}${last ? "└─ " : "├─ "}${style.dim(`${edge.input}: `)}`,
+        indent: `${next.indent}${last ? "   " : "│  "}`
+      }
+    }).reverse().forEach((branch) => stack.push(branch))
+  }
+  return lines.join("\n")
+}
+
+const describe = (node: LineageNode, graph: LineageGraph, style: Style): string => {
+  if (node.status === "not-run") return style.dim("has not run yet")
+  if (node.status === "failed") return style.bad("failed")
+  if (node.status === "skipped") return style.warn("skipped")
+  const parts = [
+    ...(node.rows === undefined ? [] : [count(node.rows, "row")]),
+    ...(node.artifact === undefined ? [] : [shortDigest(node.artifact)]),
+    node.computedBy === undefined || node.computedBy === graph.run
+      ? `computed in ${formatDuration(node.durationMs ?? 0)}`
+      : `computed by run ${node.computedBy}`
+  ]
+  return style.dim(parts.join(" · "))
+}
+
+/** A Mermaid flowchart (https://mermaid.js.org), data flowing from left to right. */
+export const lineageMermaid = (graph: LineageGraph): string => {
+  const ids = new Map(graph.nodes.map(({ node }, index) => [node, `n${index}`]))
+  const box = (node: LineageNode) => {
+    const artifact = node.artifact === undefined ? "" : `<br/>${shortDigest(node.artifact)}`
+    return `  ${ids.get(node.node)}["${quote(node.node)}${artifact}"]`
+  }
+  const arrow = ({ from, input, to }: LineageEdge) => `  ${ids.get(from)} -- ${quote(input)} --> ${ids.get(to)}`
+  return ["flowchart LR", ...graph.nodes.map(box), ...graph.edges.map(arrow)].join("\n")
+}
+
+const quote = (text: string) => text.replace(/["<>&|]/g, (character) => `#${character.codePointAt(0)};`)

@@ -1,0 +1,8 @@
+/** A cheap sign that a file is unchanged: its size, modification time (nanoseconds) and inode. */
+import { statSync } from "node:fs"
+
+/** The stamp of a file, or "absent". */
+export const fileStamp = (path: string): string => {
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false })
+  return stat === undefined ? "absent" : `${stat.size}-${stat.mtimeNs}-${stat.ino}`
+}

@@ -1,0 +1,89 @@
+/**
+ * Digests of input files and directories. A file's digest is remembered with its stamp, so that an unchanged file is not
+ * read again.
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { createHash } from "node:crypto"
+import { createReadStream, readdirSync, statSync } from "node:fs"
+import { join, relative, sep } from "node:path"
+import { pipeline } from "node:stream/promises"
+import { digestJson } from "../../artifacts/CanonicalJson.ts"
+import { Catalog } from "../lineage/Catalog.ts"
+import type { InputKind } from "../pipeline/InputFile.ts"
+import { fileStamp } from "./FileStamp.ts"
+
+/** A file or directory that a config field names is not there, is of the other kind, or cannot be read. */
+export class InputNotReadable extends Schema.TaggedError<InputNotReadable>()("InputNotReadable", {
+  path: Schema.String,
+  node: Schema.String,
+  field: Schema.String,
+  problem: Schema.String
+}) {
+  override get message(): string {
+    return `${this.node}.${this.field}: ${this.path} ${this.problem}. Correct the path in the pipeline file or with `
+      + `--set ${this.node}.${this.field}=PATH.`
+  }
+}
+
+export interface Input {
+  readonly node: string
+  readonly field: string
+  readonly kind: InputKind
+  /** Absolute. */
+  readonly path: string
+}
+
+/** The digest of what a config field names: a file's bytes, or the relative paths and bytes below a directory. */
+export const inputDigest = Effect.fn("InputDigest.inputDigest")(function*(input: Input) {
+  const refuse = (problem: string) =>
+    new InputNotReadable({ path: input.path, node: input.node, field: input.field, problem })
+  const stat = yield* Effect.try({
+    try: () => statSync(input.path, { throwIfNoEntry: false }),
+    catch: (error) => refuse(`cannot be read (${reason(error)})`)
+  })
+  if (stat === undefined) return yield* refuse("does not exist")
+  if (input.kind === "file") {
+    if (!stat.isFile()) return yield* refuse("is not a file")
+    return yield* fileDigest(input.path, refuse)
+  }
+  if (!stat.isDirectory()) return yield* refuse("is not a directory")
+  const files = yield* Effect.try({
+    try: () => filesBelow(input.path),
+    catch: (error) => refuse(`cannot be read (${reason(error)})`)
+  })
+  const digests: Record<string, string> = {}
+  for (const file of files) {
+    digests[relative(input.path, file).split(sep).join("/")] = yield* fileDigest(file, refuse)
+  }
+  return digestJson(digests)
+})
+
+const Memo = Schema.Struct({ stamp: Schema.String, digest: Schema.String })
+const decodeMemo = Schema.decodeUnknownOption(Memo)
+
+const fileDigest = Effect.fnUntraced(function*(path: string, refuse: (problem: string) => InputNotReadable) {
+  const catalog = yield* Catalog
+  const stamp = fileStamp(path)
+  const memo = decodeMemo(yield* catalog.memo("file", path))
+  if (Option.isSome(memo) && memo.value.stamp === stamp) return memo.value.digest
+  const digest = yield* Effect.tryPromise({
+    try: async () => {
+      const hash = createHash("sha256")
+      await pipeline(createReadStream(path), hash)
+      return hash.digest("hex")
+    },
+    catch: (error) => refuse(`cannot be read (${reason(error)})`)
+  })
+  yield* catalog.setMemo("file", path, { stamp, digest } satisfies typeof Memo.Type)
+  return digest
+})
+
+const filesBelow = (directory: string): ReadonlyArray<string> =>
+  readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort()
+
+const reason = (error: unknown): string => error instanceof Error ? error.message : String(error)

@@ -1,0 +1,85 @@
+/**
+ * The tables of the run catalog, as migrations. `user_version` counts the migrations a catalog file has had; a release
+ * only ever appends to this list.
+ */
+export const migrations: ReadonlyArray<string> = [
+  `
+  -- One row per run. finished_at stays null while the run is under way, and for ever if its process was killed.
+  CREATE TABLE runs (
+    run         TEXT PRIMARY KEY,
+    pipeline    TEXT NOT NULL,
+    file        TEXT NOT NULL,
+    settings    TEXT NOT NULL,              -- JSON: the --set values, as given
+    host        TEXT NOT NULL,
+    pid         INTEGER NOT NULL,
+    started_at  INTEGER NOT NULL,           -- milliseconds since 1970
+    finished_at INTEGER,
+    status      TEXT NOT NULL,              -- running | succeeded | failed | interrupted
+    executed    INTEGER NOT NULL DEFAULT 0,
+    cached      INTEGER NOT NULL DEFAULT 0,
+    failed      INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+  CREATE INDEX runs_by_pipeline ON runs (pipeline, started_at);
+
+  -- What became of each node in each run. Written last, after the artifact and its action are stored.
+  CREATE TABLE executions (
+    run         TEXT NOT NULL REFERENCES runs (run),
+    node        TEXT NOT NULL,              -- the instance's name in the pipeline
+    kind        TEXT NOT NULL,              -- the node's own name
+    status      TEXT NOT NULL,              -- executed | cached | failed | skipped
+    key_digest  TEXT,
+    output      TEXT,                       -- digest of the output artifact
+    row_count   INTEGER,
+    reasons     TEXT NOT NULL,              -- JSON: why it had to run
+    device      TEXT,
+    started_at  INTEGER NOT NULL,
+    duration_ms INTEGER NOT NULL,
+    error       TEXT,
+    PRIMARY KEY (run, node)
+  ) STRICT;
+  CREATE INDEX executions_by_output ON executions (output);
+  CREATE INDEX executions_by_node ON executions (node);
+
+  -- Which artifact went into which input: the edges of lineage.
+  CREATE TABLE execution_inputs (
+    run      TEXT NOT NULL,
+    node     TEXT NOT NULL,
+    input    TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    source   TEXT NOT NULL,                 -- the upstream instance's name
+    artifact TEXT NOT NULL,                 -- digest of the artifact read
+    PRIMARY KEY (run, node, input, position)
+  ) STRICT;
+
+  -- The action cache: what a key gave. The key itself is kept, so that a difference between two can be explained.
+  CREATE TABLE actions (
+    key_digest  TEXT PRIMARY KEY,
+    key         TEXT NOT NULL,              -- JSON of the structured key
+    output      TEXT NOT NULL,
+    type        TEXT NOT NULL,
+    row_count   INTEGER NOT NULL,
+    bytes       INTEGER NOT NULL,
+    columns     TEXT NOT NULL,              -- JSON: column name -> digest
+    directories TEXT NOT NULL,              -- JSON: digests of the stored directories that rows refer to
+    run         TEXT NOT NULL,
+    node        TEXT NOT NULL,
+    created_at  INTEGER NOT NULL
+  ) STRICT;
+
+  -- The key that a node instance had when it last ran or was found cached.
+  CREATE TABLE latest_keys (
+    pipeline   TEXT NOT NULL,
+    node       TEXT NOT NULL,
+    key_digest TEXT NOT NULL,
+    PRIMARY KEY (pipeline, node)
+  ) STRICT;
+
+  -- Facts that are dear to compute and cheap to check, such as the fingerprint of a module or the digest of a file.
+  CREATE TABLE memos (
+    kind  TEXT NOT NULL,
+    name  TEXT NOT NULL,
+    value TEXT NOT NULL,                    -- JSON
+    PRIMARY KEY (kind, name)
+  ) STRICT;
+  `
+]
