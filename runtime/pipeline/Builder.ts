@@ -1,10 +1,10 @@
 /** The pipeline under construction: `pipeline` opens it, calls of nodes add to it, `rounds` gives names a prefix. */
+import type * as TableType from "../../artifacts/TableType.ts"
 import type { Handle } from "./Handle.ts"
 import type { Location } from "./Location.ts"
 import { renderLocation } from "./Location.ts"
 import type { Definition } from "./Node.ts"
 import { NodeOutsidePipeline } from "./PipelineError.ts"
-import type * as TableType from "../../artifacts/TableType.ts"
 
 /** A call of a node, as written: nothing is checked yet. */
 export interface NodeCall {

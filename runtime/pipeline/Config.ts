@@ -100,7 +100,10 @@ const invalid = (instance: NodeInstance, error: Schema.SchemaError): InvalidNode
   const schema = field === undefined ? undefined : instance.node.config.fields[field]
   const known = Object.keys(instance.node.config.fields)
   const details = field !== undefined && schema === undefined
-    ? { expected: known.length === 0 ? "no fields" : `one of the fields ${known.join(", ")}`, found: `the field ${field}` }
+    ? {
+      expected: known.length === 0 ? "no fields" : `one of the fields ${known.join(", ")}`,
+      found: `the field ${field}`
+    }
     : message === "Missing key" && schema !== undefined && inner.length === 0
     ? { expected: expectedBy(schema), found: "nothing" }
     : {

@@ -29,12 +29,15 @@ export type Wires<In extends Inputs, Given> =
     readonly [Name in keyof Given]: Name extends keyof In ? Wire<In[Name], Given[Name]>
       : `This node has no input named ${Name & string}; it has ${keyof In & string}.`
   }
-  & { readonly [Name in Exclude<keyof In, keyof Given>]: In[Name] extends Many<infer T> ? ReadonlyArray<Handle<T>> : Handle<TableOf<In[Name]>> }
+  & {
+    readonly [Name in Exclude<keyof In, keyof Given>]: In[Name] extends Many<infer T> ? ReadonlyArray<Handle<T>>
+      : Handle<TableOf<In[Name]>>
+  }
 
 type Wire<Input, Given> = Input extends Many<infer Required>
   ? Given extends ReadonlyArray<infer Item>
     ? [Verdict<Required, Item>] extends [never] ? Given : Verdict<Required, Item>
-    : `This input takes a list of tables: write [table].`
+  : `This input takes a list of tables: write [table].`
   : [Verdict<Input, Given>] extends [never] ? Given
   : Verdict<Input, Given>
 
@@ -43,11 +46,10 @@ type TableOf<Input> = Input extends TableType.Any ? Input : never
 /** Never when the table fits, else why it does not. */
 type Verdict<Required, Given> = Given extends Handle<infer Provided>
   ? Required extends TableType.Any
-    ? [Missing<Required, Provided>] extends [never]
-      ? [Mistyped<Required, Provided>] extends [never] ? never
-        : `This table's column ${Mistyped<Required, Provided>} has another type than this input declares.`
-      : `This table has no column ${Missing<Required, Provided>}, which this input needs.`
-    : never
+    ? [Missing<Required, Provided>] extends [never] ? [Mistyped<Required, Provided>] extends [never] ? never
+      : `This table's column ${Mistyped<Required, Provided>} has another type than this input declares.`
+    : `This table has no column ${Missing<Required, Provided>}, which this input needs.`
+  : never
   : "This input takes the table of a node: write what calling the node returned."
 
 type Missing<Required extends TableType.Any, Provided extends TableType.Any> =

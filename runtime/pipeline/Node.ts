@@ -16,7 +16,7 @@ import type { Sessions } from "../onnx/Sessions.ts"
 import { register } from "./Builder.ts"
 import type { Device } from "./Device.ts"
 import type { Handle, Inputs, Many, Wires } from "./Handle.ts"
-import { inputKind, type InputKind } from "./InputFile.ts"
+import { type InputKind, inputKind } from "./InputFile.ts"
 import { filePath, locate } from "./Location.ts"
 import { InvalidNode } from "./PipelineError.ts"
 
@@ -53,7 +53,9 @@ export interface RunContext<Config, In> {
 }
 
 /** A config schema: a struct that decodes and encodes without services. */
-export interface ConfigSchema<Fields extends Schema.Struct.Fields = Schema.Struct.Fields> extends Schema.Struct<Fields> {
+export interface ConfigSchema<Fields extends Schema.Struct.Fields = Schema.Struct.Fields>
+  extends Schema.Struct<Fields>
+{
   readonly "DecodingServices": never
   readonly "EncodingServices": never
 }
@@ -146,10 +148,13 @@ export function make<
   Out extends TableType.Any,
   E extends Error = never
 >(name: string, options: Options<Fields, In, Out, E>): Node<Schema.Struct.Encoded<Fields>, In, Out>
-export function make(name: string, options: Omit<Definition, "name" | "doc" | "device" | "files"> & {
-  readonly doc?: string
-  readonly device?: boolean
-}): Any {
+export function make(
+  name: string,
+  options: Omit<Definition, "name" | "doc" | "device" | "files"> & {
+    readonly doc?: string
+    readonly device?: boolean
+  }
+): Any {
   if (!isNodeName(name)) throw new InvalidNode({ file: filePath(options.module), name })
   const { config, determinism, doc = "", device = false, inputs, module, output } = options
   const definition: Definition = {

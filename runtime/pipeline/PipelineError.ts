@@ -64,7 +64,9 @@ export class InputMismatch extends Schema.TaggedError<InputMismatch>()("InputMis
 }) {
   override get message() {
     const columns = this.columns.map(({ column, expected, found }) =>
-      found === undefined ? `column ${column} (${expected}) is missing` : `column ${column} is ${found}, not ${expected}`
+      found === undefined
+        ? `column ${column} (${expected}) is missing`
+        : `column ${column} is ${found}, not ${expected}`
     )
     const detail = columns.length === 0 ? "" : `: ${columns.join(", ")}`
     return `${this.place}: input ${this.input} of ${this.node} takes ${this.expected}, but is wired to `
@@ -94,7 +96,9 @@ export class PipelineCycle extends Schema.TaggedError<PipelineCycle>()("Pipeline
   path: Schema.Array(Schema.String)
 }) {
   override get message() {
-    return `pipeline ${this.pipeline} has a cycle, ${this.path.join(" -> ")}; a node cannot read what depends on its own `
+    return `pipeline ${this.pipeline} has a cycle, ${
+      this.path.join(" -> ")
+    }; a node cannot read what depends on its own `
       + "output: wire one of these to an earlier node (rounds(…) repeats nodes without a cycle)."
   }
 }

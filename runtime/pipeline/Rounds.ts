@@ -43,7 +43,9 @@ const unroll = <T extends TableType.Any>(
   { name = "round" }: RoundsOptions = {},
   location: () => Location | undefined
 ): ReadonlyArray<Handle<T>> => {
-  if (!Number.isInteger(count) || count < 0) throw new InvalidRounds({ place: renderLocation(location()), found: String(count) })
+  if (!Number.isInteger(count) || count < 0) {
+    throw new InvalidRounds({ place: renderLocation(location()), found: String(count) })
+  }
   const handles: Array<Handle<T>> = []
   for (let number = 1; number <= count; number++) {
     const previous = handles.at(-1) ?? initial

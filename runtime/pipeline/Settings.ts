@@ -68,15 +68,28 @@ export const acceptedValue = (
   })
 }
 
-const applySetting = (pipeline: Pipeline, setting: string, directory: string): Result.Result<Pipeline, SettingError> => {
+const applySetting = (
+  pipeline: Pipeline,
+  setting: string,
+  directory: string
+): Result.Result<Pipeline, SettingError> => {
   const [, node, field, text] = /^([^.=]+)\.([^.=]+)=(.*)$/s.exec(setting) ?? []
   const place = `--set ${setting}`
   if (node === undefined || field === undefined || text === undefined) {
     return Result.fail(new MalformedSetting({ place, expected: "NODE.FIELD=VALUE" }))
   }
-  return setField(pipeline, node, field, place, (instance) =>
-    Result.map(parseValue(instance, field, place, text), (value) =>
-      typeof value === "string" && Object.hasOwn(instance.node.files, field) ? resolve(directory, value) : value))
+  return setField(
+    pipeline,
+    node,
+    field,
+    place,
+    (instance) =>
+      Result.map(
+        parseValue(instance, field, place, text),
+        (value) =>
+          typeof value === "string" && Object.hasOwn(instance.node.files, field) ? resolve(directory, value) : value
+      )
+  )
 }
 
 const parseValue = (instance: NodeInstance, field: string, place: string, text: string) => {

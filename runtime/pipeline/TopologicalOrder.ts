@@ -52,5 +52,5 @@ const visit = (instance: NodeInstance): Visit => ({ instance, reads: Object.valu
 const cyclePath = (stack: ReadonlyArray<Visit>, name: string): ReadonlyArray<string> => {
   const names = stack.map((visit) => visit.instance.name)
   const cycle = names.slice(names.indexOf(name))
-  return [name, ...cycle.reverse()]
+  return [name, ...cycle.toReversed()]
 }

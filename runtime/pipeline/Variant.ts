@@ -87,9 +87,11 @@ const replace = (instance: NodeInstance, replacement: Replacement, place: () => 
 
 const drop = (pipeline: Pipeline, names: ReadonlyArray<string>, place: () => string): Pipeline => {
   if (names.length === 0) return pipeline
-  const unwanted = new Set(names.flatMap((name) =>
-    orThrow(matching(pipeline, name, `${place()}, drop ${name}`)).map((instance) => instance.name)
-  ))
+  const unwanted = new Set(
+    names.flatMap((name) =>
+      orThrow(matching(pipeline, name, `${place()}, drop ${name}`)).map((instance) => instance.name)
+    )
+  )
   /** What stands in for a dropped instance. */
   const standIns = new Map<string, string>()
   const standIn = (name: string) => standIns.get(name) ?? name

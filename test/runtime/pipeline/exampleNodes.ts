@@ -48,7 +48,10 @@ export const EntropyScore = Node.make("entropy-score", {
   determinism: "exact",
   run: ({ inputs }) =>
     Effect.succeed(
-      inputs.candidates.rows().map(({ candidate_id, token_entropy }) => ({ candidate_id, score: -token_entropy.length }))
+      inputs.candidates.rows().map(({ candidate_id, token_entropy }) => ({
+        candidate_id,
+        score: -token_entropy.length
+      }))
     )
 })
 
