@@ -1,0 +1,128 @@
+// The thread that owns the onnxruntime sessions of one device: `session.run` blocks the thread it is called from.
+import { InferenceSession, Tensor } from "onnxruntime-node"
+import { availableParallelism } from "node:os"
+import { parentPort } from "node:worker_threads"
+import { type DType, elements } from "./DType.ts"
+import { fromBytes, type TensorData } from "./TensorData.ts"
+import type { Numbered, Reply, Request } from "./WorkerProtocol.ts"
+
+if (parentPort === null) throw new Error("SessionWorker.ts is started by Sessions.ts, as a worker thread")
+const port = parentPort
+
+interface Open {
+  readonly session: InferenceSession
+  /** Values that stay here between runs, by the input they are fed to. */
+  readonly carried: Map<string, Tensor>
+}
+
+const sessions = new Map<number, Open>()
+
+const open = async (request: Extract<Request, { ask: "open" }>): Promise<void> => {
+  const { device, model, options, weights } = request
+  const session = await InferenceSession.create(model, {
+    executionProviders: [provider(device)],
+    graphOptimizationLevel: options.optimisation ?? "all",
+    intraOpNumThreads: options.threads ?? availableParallelism(),
+    interOpNumThreads: 1,
+    executionMode: "sequential",
+    enableCpuMemArena: options.arena ?? true,
+    logSeverityLevel: 3,
+    extra: {
+      session: {
+        ...(weights !== undefined && { model_external_initializers_file_folder_path: weights }),
+        ...(options.prepack === false && { disable_prepacking: "1" })
+      }
+    }
+  })
+  sessions.set(request.session, { session, carried: new Map() })
+}
+
+const provider = (device: string): InferenceSession.ExecutionProviderConfig =>
+  device.startsWith("cuda:") ? { name: "cuda", deviceId: Number(device.slice("cuda:".length)) } : device
+
+const run = async (request: Extract<Request, { ask: "run" }>): Promise<Record<string, TensorData>> => {
+  const { carried, session } = found(request.session)
+  const feeds: Record<string, Tensor> = Object.fromEntries(carried)
+  for (const [name, value] of Object.entries(request.feeds)) feeds[name] = toTensor(value)
+  const missing = session.inputNames.filter((name) => feeds[name] === undefined)
+  if (missing.length > 0) throw new Error(`no value was given or carried for the inputs ${missing.join(", ")}`)
+  const results = await session.run(feeds, [...new Set([...request.fetch, ...Object.keys(request.carry)])])
+  for (const [output, input] of Object.entries(request.carry)) {
+    const value = results[output]
+    if (value !== undefined) carried.set(input, value)
+  }
+  return Object.fromEntries(request.fetch.map((name) => [name, fromTensor(results[name], name, name in request.carry)]))
+}
+
+const read = (request: Extract<Request, { ask: "read" }>): Record<string, TensorData> => ({
+  value: fromTensor(found(request.session).carried.get(request.input), request.input, true)
+})
+
+const close = async (number: number): Promise<void> => {
+  const entry = sessions.get(number)
+  sessions.delete(number)
+  await entry?.session.release()
+}
+
+const found = (number: number): Open => {
+  const entry = sessions.get(number)
+  if (entry === undefined) throw new Error("the session is closed")
+  return entry
+}
+
+const toTensor = ({ data, dims, dtype }: TensorData): Tensor => {
+  if (dtype === "bfloat16") throw new Error("onnxruntime-node takes no bfloat16 values; feed float32 and cast inside the program")
+  return new Tensor(dtype, data, dims)
+}
+
+/** Values that stay here as well are copied, the others are moved to the caller. */
+const fromTensor = (tensor: Tensor | undefined, name: string, copy: boolean): TensorData => {
+  if (tensor === undefined) throw new Error(`there is no value for ${name}`)
+  const { data, dims, type } = tensor
+  if (!isDType(type) || !ArrayBuffer.isView(data)) throw new Error(`${name} is of the type ${type}, which is not supported`)
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+  return fromBytes(type, dims, copy ? bytes.slice() : bytes)
+}
+
+const isDType = (type: string): type is DType => type in elements
+
+const serve = async (request: Request): Promise<Readonly<Record<string, TensorData>>> => {
+  switch (request.ask) {
+    case "open":
+      await open(request)
+      return {}
+    case "run":
+      return run(request)
+    case "read":
+      return read(request)
+    case "close":
+      await close(request.session)
+      return {}
+    case "end":
+      for (const number of [...sessions.keys()]) await close(number)
+      // With nothing left to listen to, the thread ends by itself.
+      port.close()
+      return {}
+  }
+}
+
+const answer = async ({ id, request }: Numbered): Promise<void> => {
+  try {
+    const values = await serve(request)
+    const buffers = Object.values(values).map(({ data }) => data.buffer).filter((buffer) => buffer instanceof ArrayBuffer)
+    reply({ id, values }, [...new Set(buffers)])
+  } catch (cause) {
+    reply({ id, problem: sentence(cause instanceof Error ? cause.message : String(cause)) }, [])
+  }
+}
+
+/** One line without a full stop, to stand inside an error's message. */
+const sentence = (text: string): string => text.replaceAll(/\s+/g, " ").replace(/[.\s]+$/, "")
+
+const reply = (message: Reply, transfer: ReadonlyArray<ArrayBuffer>): void => port.postMessage(message, [...transfer])
+
+// One request after the other, in the order they came.
+let last: Promise<void> = Promise.resolve()
+port.on("message", (message: Numbered) => {
+  last = last.then(() => answer(message))
+})
