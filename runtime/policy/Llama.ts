@@ -14,6 +14,7 @@ import { add, cos, mul, silu, sin, sub } from "../onnx/ops/Arithmetic.ts"
 import { gather } from "../onnx/ops/Index.ts"
 import { concat, split } from "../onnx/ops/Join.ts"
 import { flatten, reshape, unsqueeze } from "../onnx/ops/Layout.ts"
+import { cast } from "../onnx/ops/Logic.ts"
 import { linear } from "../onnx/ops/MatMul.ts"
 import { scope } from "../onnx/Scope.ts"
 import { float32 } from "../onnx/TensorData.ts"
@@ -42,7 +43,7 @@ export type Attend = (projections: Projections) => Tensor
 
 /** Rows of the embedding table: tokens [...] to [..., hiddenSize]. */
 export const embed = (weights: Weights, tokens: Tensor): Tensor =>
-  scope("embedding", () => gather(weights("model.embed_tokens.weight"), tokens))
+  scope("embedding", () => gather(weights("model.embed_tokens.weight"), cast(tokens, "int64")))
 
 /** Angles of positions (float32 [...]): position / theta^(2i / headSize), for i below headSize / 2. */
 export const rotationAt = (config: LlamaConfig, positions: Tensor): Rotation => {

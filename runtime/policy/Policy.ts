@@ -1,6 +1,6 @@
 /** What a policy can do: the interface that nodes use. `OpenPolicy.ts` makes one from a checkpoint directory. */
 import type * as Effect from "effect/Effect"
-import type { SessionError } from "../onnx/Sessions.ts"
+import type { SessionError } from "../onnx/SessionError.ts"
 import type { CheckpointError } from "./CheckpointError.ts"
 import type { Schedule } from "./LearningRate.ts"
 import type { LlamaConfig } from "./LlamaConfig.ts"
