@@ -1,0 +1,53 @@
+/**
+ * The optimiser steps of SEGA (GEM, arXiv 2511.13007): the loss of a step over a batch of Q prompts is
+ *
+ *     L = -(1/Q) sum_q (1/k_q) sum_i w_qi log pi(a_qi | q),    log pi(a | q) = sum_t log pi(a_t | q, a_<t)
+ *
+ * so its gradient is -(1/Q) sum_q (1/k_q) sum_i w_qi grad log pi(a_qi | q). A policy trains on
+ * -sum_i weight_i sum_t log pi(token), which makes the weight of a sequence w_qi / (k_q Q); with `normalise: "token"` it is also
+ * divided by the length of the response, which makes log pi the mean over its tokens and takes away the pull towards
+ * short responses.
+ */
+import { seededRandom, shuffled } from "../statistics/Random.ts"
+
+/** A candidate with the weight w that the advantage gave it. */
+export interface WeightedCandidate {
+  readonly prompt: Int32Array
+  readonly response: Int32Array
+  readonly weight: number
+}
+
+export interface SegaOptions {
+  /** Prompts per step, Q; the last step of an epoch may have fewer. */
+  readonly batch_prompts: number
+  readonly epochs: number
+  /** Seeds the order of the prompts, another one in each epoch. */
+  readonly seed: number
+  readonly normalise: "none" | "token"
+}
+
+/**
+ * The weighted sequences of each step. Candidates of weight 0 add nothing to the gradient and are left out, though k counts
+ * them; a step without any other has no gradient and is left out too.
+ */
+export const segaSteps = (
+  groups: ReadonlyArray<ReadonlyArray<WeightedCandidate>>,
+  options: SegaOptions
+): ReadonlyArray<ReadonlyArray<WeightedCandidate>> => {
+  const random = seededRandom(options.seed)
+  const steps: Array<ReadonlyArray<WeightedCandidate>> = []
+  for (let epoch = 0; epoch < options.epochs; epoch++) {
+    const order = shuffled(groups, random)
+    for (let start = 0; start < order.length; start += options.batch_prompts) {
+      const batch = order.slice(start, start + options.batch_prompts)
+      const step = batch.flatMap((group) =>
+        group.filter(({ weight }) => weight !== 0).map(({ prompt, response, weight }) => {
+          const length = options.normalise === "token" ? response.length : 1
+          return { prompt, response, weight: weight / (group.length * batch.length * length) }
+        })
+      )
+      if (step.length > 0) steps.push(step)
+    }
+  }
+  return steps
+}

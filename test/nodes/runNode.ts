@@ -1,0 +1,56 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Device, type Node, type TableType } from "gemflow"
+import { ArtifactStore } from "gemflow/artifacts"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Table } from "../../artifacts/Table.ts"
+import { Sessions } from "../../runtime/onnx/Sessions.ts"
+
+/** A directory that is removed when the scope closes. */
+export const temporaryDirectory = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "gemflow-nodes-"))),
+  (directory) => Effect.sync(() => rmSync(directory, { recursive: true }))
+)
+
+/** What a node may require, with a store in `root` and the CPU as device. */
+export const services = (root: string) =>
+  Layer.mergeAll(NodeServices.layer, ArtifactStore.layer(root), Sessions.layer, Layer.succeed(Device, "cpu"))
+
+type Tables = Readonly<Record<string, Table<TableType.Any> | ReadonlyArray<Table<TableType.Any>>>>
+
+/**
+ * Runs a node as the executor does: the config is decoded, each input is projected to the columns that the node declares,
+ * and the rows that come out are checked against its output.
+ */
+export const runNode = Effect.fnUntraced(function*<T extends TableType.Any>(
+  node: Node.Any,
+  output: T,
+  config: unknown,
+  tables: Tables = {}
+) {
+  const { config: schema, inputs, run } = node.definition
+  const decoded = yield* Schema.decodeUnknownEffect(schema)(config)
+  const projected: Record<string, unknown> = {}
+  for (const [name, input] of Object.entries(inputs)) {
+    const given = tables[name]
+    if (given === undefined) throw new Error(`the test wires nothing to ${name}`)
+    const type = "_tag" in input ? input.type : input
+    projected[name] = Array.isArray(given)
+      ? yield* Effect.forEach(given, (table: Table<TableType.Any>) => table.project(type))
+      : yield* (given as Table<TableType.Any>).project(type)
+  }
+  const rows = yield* run({ config: decoded, inputs: projected, progress: () => Effect.void })
+  const table = yield* Table.fromRows(node.definition.output, rows)
+  return yield* table.project(output)
+})
+
+/** Runs a node that needs no store and no policy. */
+export const runPure = <T extends TableType.Any>(node: Node.Any, output: T, config: unknown, tables: Tables = {}) =>
+  Effect.gen(function*() {
+    const root = yield* temporaryDirectory
+    return yield* Effect.provide(runNode(node, output, config, tables), services(root))
+  }).pipe(Effect.scoped)
