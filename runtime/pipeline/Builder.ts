@@ -4,6 +4,7 @@ import type { Handle } from "./Handle.ts"
 import type { Location } from "./Location.ts"
 import { renderLocation } from "./Location.ts"
 import type { Definition } from "./Node.ts"
+import { checkName } from "./NodeName.ts"
 import { NodeOutsidePipeline } from "./PipelineError.ts"
 
 /** A call of a node, as written: nothing is checked yet. */
@@ -28,6 +29,7 @@ export const register = (call: NodeCall): Handle<TableType.Any> => {
   if (current === undefined) {
     throw new NodeOutsidePipeline({ place: renderLocation(call.location()), node: call.node.name })
   }
+  checkName(call.name, () => renderLocation(call.location()))
   const name = current.prefix + call.name
   current.calls.push({ ...call, name })
   return { _tag: "Handle", instance: name, type: call.node.output }

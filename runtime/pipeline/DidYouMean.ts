@@ -14,16 +14,22 @@ export const didYouMean = (typed: string, known: Iterable<string>): string | und
   return best
 }
 
-/** Levenshtein distance: the fewest insertions, deletions and substitutions of letters that turn one into the other. */
+/** The fewest insertions, deletions, substitutions and swaps of neighbouring letters that turn one into the other. */
 const editDistance = (from: string, to: string): number => {
-  let row = Array.from({ length: to.length + 1 }, (_, index) => index)
+  let beforeRow: ReadonlyArray<number> = []
+  let row: ReadonlyArray<number> = Array.from({ length: to.length + 1 }, (_, index) => index)
   for (let i = 1; i <= from.length; i++) {
     const next = [i]
     for (let j = 1; j <= to.length; j++) {
-      const substitution = (row[j - 1] ?? 0) + (from[i - 1] === to[j - 1] ? 0 : 1)
-      next.push(Math.min(substitution, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
+      const substitution = at(row, j - 1) + (from[i - 1] === to[j - 1] ? 0 : 1)
+      const isSwap = i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1]
+      const swap = isSwap ? at(beforeRow, j - 2) + 1 : Infinity
+      next.push(Math.min(substitution, swap, at(row, j) + 1, at(next, j - 1) + 1))
     }
+    beforeRow = row
     row = next
   }
-  return row[to.length] ?? 0
+  return at(row, to.length)
 }
+
+const at = (row: ReadonlyArray<number>, index: number): number => row[index] ?? Infinity

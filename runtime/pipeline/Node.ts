@@ -18,7 +18,7 @@ import type { Device } from "./Device.ts"
 import type { Handle, Inputs, Many, Wires } from "./Handle.ts"
 import { type InputKind, inputKind } from "./InputFile.ts"
 import { filePath, locate } from "./Location.ts"
-import { InvalidNode } from "./PipelineError.ts"
+import { checkName } from "./NodeName.ts"
 
 /** The services that `run` may require; the executor provides them. */
 export type NodeServices = ArtifactStore | Device | FileSystem | Path | Scope | Sessions
@@ -140,7 +140,7 @@ export const many = <T extends TableType.Any>(type: T): Many<T> => ({ _tag: "Man
 /**
  * Defines a node.
  *
- * @throws InvalidNode when the name cannot be used in `--set NODE.FIELD=VALUE`.
+ * @throws InvalidNodeName when the name cannot be used in `--set NODE.FIELD=VALUE`.
  */
 export function make<
   const Fields extends Schema.Struct.Fields,
@@ -155,7 +155,7 @@ export function make(
     readonly device?: boolean
   }
 ): Any {
-  if (!isNodeName(name)) throw new InvalidNode({ file: filePath(options.module), name })
+  checkName(name, () => filePath(options.module))
   const { config, determinism, doc = "", device = false, inputs, module, output } = options
   const definition: Definition = {
     name,
@@ -173,9 +173,6 @@ export function make(
     register({ name: instance, node: definition, config: { ...config }, wires: { ...wires }, location: locate(call) })
   return Object.assign(call, { definition })
 }
-
-/** Whether a node or instance may be called so: letters, digits, `-` and `_`. */
-export const isNodeName = (name: string): boolean => /^[A-Za-z0-9_][A-Za-z0-9_-]*$/.test(name)
 
 const inputFields = (config: ConfigSchema): Record<string, InputKind> => {
   const files: Record<string, InputKind> = {}

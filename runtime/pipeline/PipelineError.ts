@@ -1,13 +1,13 @@
 /** Everything that can be wrong with a pipeline before anything runs. Each message names the place and the remedy. */
 import * as Schema from "effect/Schema"
 
-/** A node was defined under a name that `--set NODE.FIELD=VALUE` and `--select NODE+` could not tell apart. */
-export class InvalidNode extends Schema.TaggedError<InvalidNode>()("InvalidNode", {
-  file: Schema.String,
+/** A node, instance or round has a name that `--set NODE.FIELD=VALUE` and `--select NODE+` could not tell apart. */
+export class InvalidNodeName extends Schema.TaggedError<InvalidNodeName>()("InvalidNodeName", {
+  place: Schema.String,
   name: Schema.String
 }) {
   override get message() {
-    return `${this.file}: "${this.name}" cannot name a node; use letters, digits, "-" and "_", as in "entropy-score".`
+    return `${this.place}: "${this.name}" cannot name a node; use letters, digits, "-" and "_", as in "entropy-score".`
   }
 }
 
@@ -174,7 +174,7 @@ export class CannotDrop extends Schema.TaggedError<CannotDrop>()("CannotDrop", {
 
 /** What `pipeline`, `rounds`, `variant` and their kin throw, and what planning fails with. */
 export type PipelineError =
-  | InvalidNode
+  | InvalidNodeName
   | NodeOutsidePipeline
   | DuplicateNodeName
   | InvalidRounds

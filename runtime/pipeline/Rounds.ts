@@ -2,6 +2,7 @@ import type * as TableType from "../../artifacts/TableType.ts"
 import { withPrefix } from "./Builder.ts"
 import type { Handle } from "./Handle.ts"
 import { locate, type Location, renderLocation } from "./Location.ts"
+import { checkName } from "./NodeName.ts"
 import { InvalidRounds } from "./PipelineError.ts"
 
 /** What repeated rounds may say about their names. */
@@ -46,6 +47,7 @@ const unroll = <T extends TableType.Any>(
   if (!Number.isInteger(count) || count < 0) {
     throw new InvalidRounds({ place: renderLocation(location()), found: String(count) })
   }
+  checkName(name, () => renderLocation(location()))
   const handles: Array<Handle<T>> = []
   for (let number = 1; number <= count; number++) {
     const previous = handles.at(-1) ?? initial

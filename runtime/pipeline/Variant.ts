@@ -33,7 +33,7 @@ export const variant = (base: Pipeline, changes: Changes): Pipeline => {
   const place = () => `${renderLocation(location())}: variant ${changes.name}`
   const dropped = drop(base, changes.drop ?? [], place)
   const swapped = swap(dropped, changes.swap ?? {}, place)
-  return set({ ...swapped, name: changes.name }, changes.set ?? {}, place)
+  return { ...set(swapped, changes.set ?? {}, place), name: changes.name }
 }
 
 const orThrow = <A, E extends Error>(result: Result.Result<A, E>): A => {

@@ -81,3 +81,13 @@ export const Compare = Node.make("compare", {
   determinism: "exact",
   run: ({ inputs }) => Effect.succeed(inputs.rankings.map((ranking) => ({ candidate_id: "", score: ranking.numRows })))
 })
+
+/** A node that may read any number of its own kind: graphs of every shape can be built from it. */
+export const Step = Node.make("step", {
+  module: import.meta.url,
+  config: Schema.Struct({ weight: Schema.Finite.pipe(Schema.withDecodingDefaultKey(Effect.succeed(1))) }),
+  inputs: { steps: Node.many(Scores) },
+  output: Scores,
+  determinism: "exact",
+  run: () => Effect.succeed([])
+})

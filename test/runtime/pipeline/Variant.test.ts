@@ -1,0 +1,141 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { Node, pipeline, rounds, variant } from "gemflow"
+import {
+  Candidates,
+  Compare,
+  EntropyScore,
+  Filter,
+  Pairs,
+  Rank,
+  Ranking,
+  Sample,
+  Scores,
+  Step
+} from "./exampleNodes.ts"
+import { randomPipeline } from "./randomPipeline.ts"
+
+const base = pipeline("base", () => {
+  const candidates = Sample({}, { prompts: Pairs({ path: "pairs.jsonl" }) })
+  const scores = EntropyScore({ lambda: 1 }, { candidates })
+  const ranking = Filter({ keep: 2 }, { ranking: Rank({ method: "true-skill" }, { scores }), scores })
+  Compare({}, { rankings: [ranking] })
+  return ranking
+})
+
+const BradleyTerry = Node.make("bradley-terry", {
+  module: import.meta.url,
+  config: Schema.Struct({
+    method: Schema.optionalKey(Schema.String),
+    prior: Schema.Finite.pipe(Schema.withDecodingDefaultKey(Effect.succeed(1)))
+  }),
+  inputs: { scores: Scores },
+  output: Ranking,
+  determinism: "exact",
+  run: () => Effect.succeed([])
+})
+
+describe("variant", () => {
+  it("sets fields of a new pipeline and leaves the other as it was", () => {
+    const changed = variant(base, { name: "half", set: { "entropy-score.lambda": 0.5, "filter.keep": 1 } })
+    expect(changed.name).toBe("half")
+    expect(changed.byName.get("entropy-score")?.config).toEqual({ lambda: 0.5 })
+    expect(changed.byName.get("filter")?.config).toEqual({ keep: 1 })
+    expect(base.byName.get("entropy-score")?.config).toEqual({ lambda: 1 })
+    expect(changed.byName.get("sample")).toBe(base.byName.get("sample"))
+  })
+
+  it("swaps a node under its name and wiring, keeping the fields that both have", () => {
+    const swapped = variant(base, { name: "bt", swap: { rank: BradleyTerry } })
+    expect(swapped.byName.get("rank")).toMatchObject({
+      node: BradleyTerry.definition,
+      config: { method: "true-skill" },
+      inputs: { scores: ["entropy-score"] }
+    })
+    const configured = variant(base, { name: "bt", swap: { rank: { node: BradleyTerry, config: { prior: 2 } } } })
+    expect(configured.byName.get("rank")?.config).toEqual({ prior: 2 })
+  })
+
+  it("sets fields of what was swapped in", () => {
+    const both = variant(base, { name: "bt", swap: { rank: BradleyTerry }, set: { "rank.prior": 3 } })
+    expect(both.byName.get("rank")?.config).toEqual({ method: "true-skill", prior: 3 })
+  })
+
+  it("refuses to swap in a node with another contract", () => {
+    expect(() => variant(base, { name: "wrong", swap: { rank: EntropyScore } })).toThrow(
+      /Variant\.test\.ts:\d+: variant wrong: input candidates of rank takes a table Candidates.*has no such input/
+    )
+    const ranksNothing = Node.make("scores", { ...BradleyTerry.definition, output: Candidates, run: none })
+    expect(() => variant(base, { name: "wrong", swap: { rank: ranksNothing } })).toThrow(
+      /input ranking of filter takes a table Ranking, but is wired to the table Candidates of rank: column rank \(int32\)/
+    )
+  })
+
+  it("drops a node whose readers can read its input", () => {
+    const dropped = variant(base, { name: "unfiltered", drop: ["filter"] })
+    expect(dropped.nodes.map(({ name }) => name)).toEqual(["pairs", "sample", "entropy-score", "rank", "compare"])
+    expect(dropped.byName.get("compare")?.inputs).toEqual({ rankings: ["rank"] })
+    expect(dropped.result).toBe("rank")
+  })
+
+  it("drops neighbours together, and a node in every round", () => {
+    const looped = pipeline("looped", () => {
+      const start = Step({}, { steps: [] }, { name: "start" })
+      return rounds(2, start, (previous) => {
+        const first = Step({}, { steps: [previous] }, { name: "first" })
+        return Step({}, { steps: [Step({}, { steps: [first] }, { name: "second" })] }, { name: "last" })
+      })
+    })
+    const dropped = variant(looped, { name: "short", drop: ["first", "second"] })
+    expect(dropped.nodes.map(({ inputs, name }) => [name, inputs["steps"]])).toEqual([
+      ["start", []],
+      ["round-1/last", ["start"]],
+      ["round-2/last", ["round-1/last"]]
+    ])
+    expect(variant(looped, { name: "none", drop: ["last", "first", "second"] }).result).toBe("start")
+  })
+
+  it("refuses to drop what no single input can stand in for", () => {
+    expect(() => variant(base, { name: "wrong", drop: ["rank"] })).toThrow(
+      /none of its inputs has the columns of Ranking/
+    )
+    const merged = pipeline("merged", () => {
+      const [a, b] = [Step({}, { steps: [] }, { name: "a" }), Step({}, { steps: [] }, { name: "b" })]
+      const both = Node.make("both", {
+        ...Step.definition,
+        inputs: { left: Scores, right: Scores },
+        output: Scores,
+        run: none
+      })
+      both({}, { left: a, right: b })
+    })
+    expect(() => variant(merged, { name: "wrong", drop: ["both"] })).toThrow(/several of its inputs \(left, right\)/)
+  })
+
+  it.each([
+    [{ set: { "rnak.method": 1 } }, /Did you mean rank\?/],
+    [{ set: { "rank.methd": "x" } }, /did you mean method\?/],
+    [{ set: { "rank.method": 5 } }, /set rank\.method: field method of rank expects string, found 5/],
+    [{ set: { rank: 5 } }, /set "rank" is not of the form NODE\.FIELD/],
+    [{ swap: { rnak: BradleyTerry } }, /swap rnak: pipeline base has no node rnak/],
+    [{ drop: ["fitler"] }, /drop fitler: .*Did you mean filter\?/]
+  ])("refuses %o", (changes, message) => {
+    expect(() => variant(base, { name: "wrong", ...changes })).toThrow(message)
+  })
+
+  it.prop(
+    "that sets one field keeps every other instance",
+    { random: randomPipeline, pick: Schema.Int },
+    ({ pick, random }) => {
+      const target = random.nodes.at(pick % (random.nodes.length || 1))
+      if (target === undefined) return
+      const changed = variant(random, { name: "changed", set: { [`${target.name}.weight`]: 7 } })
+      expect(changed.nodes.filter((instance, index) => instance !== random.nodes[index]).map(({ name }) => name))
+        .toEqual([target.name])
+      expect(changed.byName.get(target.name)?.inputs).toEqual(target.inputs)
+    }
+  )
+})
+
+const none = () => Effect.succeed([])
