@@ -90,15 +90,8 @@ interface Built {
 const stdinName = "<entry>"
 
 const build = async (entry: { readonly path: string; readonly exportName?: string }, root: string): Promise<Built> => {
-  const specifier = JSON.stringify(`./${basename(entry.path)}`)
   const result = await esbuild.build({
-    stdin: {
-      contents: entry.exportName === undefined
-        ? `import ${specifier}`
-        : `export { ${JSON.stringify(entry.exportName)} as node } from ${specifier}`,
-      resolveDir: dirname(entry.path),
-      sourcefile: stdinName
-    },
+    ...entryOptions(entry),
     absWorkingDir: root,
     bundle: true,
     write: false,
@@ -141,6 +134,16 @@ const build = async (entry: { readonly path: string; readonly exportName?: strin
     external: external.filter(({ specifier }) => !isBuiltin(specifier))
   }
 }
+
+const entryOptions = ({ exportName, path }: { readonly path: string; readonly exportName?: string }) =>
+  // An entry point keeps all that it exports, and what happens when it is loaded.
+  exportName === undefined ? { entryPoints: [path] } : {
+    stdin: {
+      contents: `export { ${JSON.stringify(exportName)} as node } from ${JSON.stringify(`./${basename(path)}`)}`,
+      resolveDir: dirname(path),
+      sourcefile: stdinName
+    }
+  }
 
 /**
  * Declaring a node, a table type, a schema or a pipeline has no effect of its own, but a bundler cannot know. Told so, it

@@ -10,14 +10,10 @@ import { dirname } from "node:path"
 import { fileURLToPath } from "node:url"
 import { digestJson } from "../../artifacts/CanonicalJson.ts"
 import { Catalog } from "../lineage/Catalog.ts"
+import type { CodeFingerprint } from "../pipeline/Key.ts"
 import { CodeNotTraceable } from "./CodeNotTraceable.ts"
-import { fileStamp } from "./FileStamp.ts"
+import { fileStamp, modifiedBefore } from "./FileStamp.ts"
 import { installedPackage, lockfile, packageRoot } from "./InstalledPackage.ts"
-
-export interface CodeFingerprint {
-  readonly code: { readonly digest: string; readonly parts: { readonly [file: string]: string } }
-  readonly packages: { readonly [name: string]: string }
-}
 
 /** What must be unchanged for a remembered fingerprint to hold. */
 const Memo = Schema.Struct({
@@ -32,12 +28,13 @@ const decodeMemo = Schema.decodeUnknownOption(Memo)
 /**
  * The fingerprint of a node that is declared in `module` (a file: URL).
  *
- * @param node the node itself, found by identity among the module's exports; a node that is not exported stands for the whole module
+ * @param definition what the node is made of: the export that has it is the node, and one that is not exported stands for
+ *   its whole module
  */
 export const codeFingerprint = Effect.fn("CodeFingerprint.codeFingerprint")(
-  function*(node: object, module: string) {
+  function*(definition: object, module: string) {
     const catalog = yield* Catalog
-    const entry = yield* locate(node, module)
+    const entry = yield* locate(definition, module)
     const name = `${entry.path}#${entry.exportName ?? ""}`
     const esbuild = installedPackage("esbuild", dirname(fileURLToPath(import.meta.url)))?.version ?? "none"
 
@@ -47,6 +44,7 @@ export const codeFingerprint = Effect.fn("CodeFingerprint.codeFingerprint")(
       && Object.entries(memo.value.stamps).every(([file, stamp]) => fileStamp(file) === stamp)
     ) return fingerprint(memo.value)
 
+    const startedAt = Date.now()
     const { bundle } = yield* Effect.promise(() => import("./CodeBundle.ts"))
     const lock = lockfile(entry.root)
     const bundled = yield* Effect.tryPromise({
@@ -57,7 +55,10 @@ export const codeFingerprint = Effect.fn("CodeFingerprint.codeFingerprint")(
       [...bundled.files, ...(lock === undefined ? [] : [lock])].map((file) => [file, fileStamp(file)])
     )
     const { packages, parts } = bundled
-    yield* catalog.setMemo("code", name, { version: 1, esbuild, stamps, parts, packages } satisfies typeof Memo.Type)
+    // A file that was written while it was read may not be what its stamp says; then look again next time.
+    if (Object.keys(stamps).every((file) => modifiedBefore(file, startedAt))) {
+      yield* catalog.setMemo("code", name, { version: 1, esbuild, stamps, parts, packages } satisfies typeof Memo.Type)
+    }
     return fingerprint(bundled)
   }
 )
@@ -67,7 +68,7 @@ const fingerprint = ({ packages, parts }: Pick<typeof Memo.Type, "packages" | "p
   packages
 })
 
-const locate = Effect.fnUntraced(function*(node: object, module: string) {
+const locate = Effect.fnUntraced(function*(definition: object, module: string) {
   if (!module.startsWith("file:")) {
     return yield* new CodeNotTraceable({
       file: module,
@@ -78,7 +79,11 @@ const locate = Effect.fnUntraced(function*(node: object, module: string) {
   const path = fileURLToPath(module)
   // Already loaded: the pipeline file imported it. This only looks at its exports.
   const namespace: { readonly [name: string]: unknown } = yield* Effect.promise(() => import(module))
-  const exportName = Object.keys(namespace).find((name) => namespace[name] === node)
+  const exportName = Object.keys(namespace).find((name) => isNodeOf(namespace[name], definition))
   const root = packageRoot(dirname(path)) ?? dirname(path)
   return { path, root, ...(exportName === undefined ? {} : { exportName }) }
 })
+
+const isNodeOf = (value: unknown, definition: object): boolean =>
+  value !== null && (typeof value === "function" || typeof value === "object")
+  && "definition" in value && value.definition === definition

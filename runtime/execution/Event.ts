@@ -11,6 +11,13 @@ const Node = {
   /** The node's own name. */
   kind: Schema.String
 }
+/** Why a node has to be executed; both are empty when it is cached. */
+const Why = {
+  /** By the names that `gemflow plan` uses. */
+  reasons: Schema.Array(Schema.String),
+  /** What the reasons rest on, e.g. `config: lambda 1 -> 0.5`. */
+  details: Schema.Array(Schema.String)
+}
 
 export const RunStarted = Schema.Struct({
   type: Schema.tag("RunStarted"),
@@ -26,8 +33,7 @@ export const RunStarted = Schema.Struct({
 export const NodeStarted = Schema.Struct({
   type: Schema.tag("NodeStarted"),
   ...Node,
-  /** Why it has to be executed, by the names that `gemflow plan` uses. */
-  reasons: Schema.Array(Schema.String),
+  ...Why,
   device: Schema.NullOr(Schema.String)
 })
 
@@ -48,8 +54,7 @@ export const NodeFinished = Schema.Struct({
   digest: Schema.String,
   rows: Schema.Int,
   durationMs: Milliseconds,
-  /** Why it was executed; empty when cached. */
-  reasons: Schema.Array(Schema.String)
+  ...Why
 })
 
 export const NodeFailed = Schema.Struct({

@@ -6,3 +6,9 @@ export const fileStamp = (path: string): string => {
   const stat = statSync(path, { bigint: true, throwIfNoEntry: false })
   return stat === undefined ? "absent" : `${stat.size}-${stat.mtimeNs}-${stat.ino}`
 }
+
+/** Whether a file was last written before a time (milliseconds since 1970), or is absent. */
+export const modifiedBefore = (path: string, time: number): boolean => {
+  const stat = statSync(path, { throwIfNoEntry: false })
+  return stat === undefined || stat.mtimeMs < time
+}

@@ -64,7 +64,6 @@ export const ActionRow = Schema.Struct({
   row_count: Schema.Int,
   bytes: Schema.Int,
   columns: json(Schema.Record(Schema.String, Schema.String)),
-  directories: json(Schema.Array(Schema.String)),
   run: Schema.String,
   node: Schema.String,
   created_at: Schema.Int

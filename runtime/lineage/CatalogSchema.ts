@@ -30,7 +30,7 @@ export const migrations: ReadonlyArray<string> = [
     key_digest  TEXT,
     output      TEXT,                       -- digest of the output artifact
     row_count   INTEGER,
-    reasons     TEXT NOT NULL,              -- JSON: why it had to run
+    reasons     TEXT NOT NULL,              -- JSON: why it had to run, by name and with details
     device      TEXT,
     started_at  INTEGER NOT NULL,
     duration_ms INTEGER NOT NULL,
@@ -60,7 +60,6 @@ export const migrations: ReadonlyArray<string> = [
     row_count   INTEGER NOT NULL,
     bytes       INTEGER NOT NULL,
     columns     TEXT NOT NULL,              -- JSON: column name -> digest
-    directories TEXT NOT NULL,              -- JSON: digests of the stored directories that rows refer to
     run         TEXT NOT NULL,
     node        TEXT NOT NULL,
     created_at  INTEGER NOT NULL

@@ -11,8 +11,8 @@ import { truncate } from "./TextTable.ts"
 
 /** What the display needs of a terminal. */
 export interface Screen {
-  readonly columns?: number | undefined
-  readonly rows?: number | undefined
+  /** In cells. Asked for each frame, since a window may be resized. */
+  readonly size: () => { readonly columns: number; readonly rows: number }
   readonly write: (text: string) => void
 }
 
@@ -37,14 +37,16 @@ export const liveDisplay = (screen: Screen, style: Style, now: () => number = Da
   const running = new Map<string, Running>()
   let nameWidth = 0
   let shown = 0
+  let closed = false
   let frame = 0
 
   const clear = () => shown === 0 ? "" : `\u001b[${shown}A\u001b[0J`
 
   const draw = (above: ReadonlyArray<string> = []) => {
     // The last cell of a line is left free: some terminals wrap when it is written.
-    const width = Math.max(10, (screen.columns ?? 80) - 1)
-    const room = Math.max(1, (screen.rows ?? 24) - 2)
+    const { columns, rows } = screen.size()
+    const width = Math.max(10, columns - 1)
+    const room = Math.max(1, rows - 2)
     const lines = [...running.values()].slice(0, room).map((each) => truncate(line(each), width))
     const text = [...above, ...lines].map((each) => `${each}\n`).join("")
     if (text === "" && shown === 0) return
@@ -106,6 +108,8 @@ export const liveDisplay = (screen: Screen, style: Style, now: () => number = Da
       draw(text === undefined ? [] : [text])
     },
     close: () => {
+      if (closed) return
+      closed = true
       clearInterval(timer)
       running.clear()
       draw()

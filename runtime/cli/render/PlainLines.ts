@@ -14,7 +14,7 @@ export const plainLine = (event: Event, style: Style, nameWidth = 0): string | u
       const size = style.dim(`${count(event.rows, "row")} · ${shortDigest(event.digest)}`)
       return event.status === "cached"
         ? `${style.dim("=")} ${name}  ${style.dim("cached")}  ${size}`
-        : `${style.good("✓")} ${name}  ${formatDuration(event.durationMs)}  ${size}${because(event.reasons, style)}`
+        : `${style.good("✓")} ${name}  ${formatDuration(event.durationMs)}  ${size}${because(event.details, style)}`
     }
     case "NodeFailed":
       return `${style.bad("✗")} ${event.node.padEnd(nameWidth)}  ${style.bad("failed")} after ${formatDuration(event.durationMs)}: `
@@ -33,8 +33,9 @@ export const plainLine = (event: Event, style: Style, nameWidth = 0): string | u
   }
 }
 
-const because = (reasons: ReadonlyArray<string>, style: Style) =>
-  reasons.length === 0 ? "" : style.dim(` · ${reasons.join(", ")}`)
+// The first detail tells enough on a line; `gemflow plan` and --json tell all.
+const because = ([first, ...others]: ReadonlyArray<string>, style: Style) =>
+  first === undefined ? "" : style.dim(` · ${oneLine(first)}${others.length === 0 ? "" : ` (and ${others.length} more)`}`)
 
 const summary = (
   { cached, durationMs, executed, failed }: Extract<Event, { readonly type: "RunFinished" }>,

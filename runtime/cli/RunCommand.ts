@@ -1,0 +1,105 @@
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import { availableParallelism } from "node:os"
+import { ArtifactStore } from "../../artifacts/ArtifactStore.ts"
+import { execute } from "../execution/Executor.ts"
+import { select as selectNodes } from "../pipeline/Select.ts"
+import { NodesFailed } from "./ExitCode.ts"
+import * as Options from "./Options.ts"
+import { outputWidth, print, writeError, writeOut } from "./Output.ts"
+import { jsonLines, plainLines, type RunRenderer } from "./render/RunRenderer.ts"
+import { styleOf } from "./render/Style.ts"
+import { devicesLayer, namedBy, openPipeline, storeLayer } from "./Workspace.ts"
+
+const jobs = Flag.Int("jobs").pipe(
+  Flag.withAlias("j"),
+  Flag.withDescription("How many nodes that need no device may run at once (default: the number of cores)"),
+  Flag.withSchema(Schema.Int.check(Schema.isGreaterThan(0, { expected: "a number of at least 1" }))),
+  Flag.withDefault(availableParallelism())
+)
+
+/** The result is shown up to this many rows; `gemflow show` shows more. */
+const resultRows = 40
+
+export const runCommand = Command.make("run", {
+  file: Options.file,
+  set: Options.set,
+  select: Options.select,
+  force: Options.force,
+  store: Options.store,
+  device: Options.device,
+  jobs,
+  json: Options.json("Print an event per line, as JSON")
+}, (options) =>
+  Effect.gen(function*() {
+    const { file, pipeline, project } = yield* openPipeline(options.file, options)
+    const selected = yield* Effect.fromResult(selectNodes(pipeline, options.select))
+    const forced = yield* namedBy(pipeline, "--force", options.force)
+    yield* Effect.gen(function*() {
+      const renderer = yield* rendererFor(options.json)
+      const result = yield* execute({
+        pipeline,
+        file,
+        selected,
+        forced,
+        projectRoot: project.root,
+        settings: options.set,
+        jobs: options.jobs,
+        sink: renderer.event
+      })
+      renderer.close()
+      if (result.failures.length > 0) {
+        return yield* new NodesFailed({ failures: result.failures.map(({ message }) => message) })
+      }
+      const digest = pipeline.result === undefined ? undefined : result.outputs.get(pipeline.result)
+      if (!options.json && digest !== undefined) yield* printResult(digest)
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(Layer.merge(storeLayer(project.store), devicesLayer(options.device)))
+    )
+  })).pipe(
+    Command.withDescription(
+      "Run a pipeline: execute what is stale, take the rest from the store, and show the resulting table."
+    ),
+    Command.withShortDescription("Run a pipeline"),
+    Command.withExamples([
+      { command: "gemflow run pipelines/gem.ts", description: "Run everything that is stale" },
+      {
+        command: "gemflow run pipelines/gem.ts --set entropy-score.lambda=0.5",
+        description: "Change one field and run what depends on it"
+      },
+      {
+        command: "gemflow run pipelines/gem.ts --select entropy-score --json",
+        description: "Run one node with what it needs, an event per line"
+      },
+      { command: "gemflow run pipelines/gem.ts --device cuda:0 --device cuda:1", description: "Use two GPUs" }
+    ])
+  )
+
+const rendererFor = (json: boolean) =>
+  Effect.acquireRelease(
+    Effect.gen(function*(): Effect.fn.Return<RunRenderer> {
+      if (json) return jsonLines(writeOut)
+      const style = styleOf(process.stderr)
+      if (!process.stderr.isTTY || process.env["TERM"] === "dumb") return plainLines(writeError, style)
+      const { liveDisplay } = yield* Effect.promise(() => import("./render/LiveDisplay.ts"))
+      return liveDisplay(
+        {
+          write: writeError,
+          size: () => ({ columns: process.stderr.columns, rows: process.stderr.rows })
+        },
+        style
+      )
+    }),
+    (renderer) => Effect.sync(() => renderer.close())
+  )
+
+const printResult = Effect.fnUntraced(function*(digest: string) {
+  const store = yield* ArtifactStore
+  const table = yield* store.open(digest)
+  const { resultTable } = yield* Effect.promise(() => import("./render/ResultTable.ts"))
+  yield* print(`\n${resultTable(table, { style: styleOf(process.stdout), width: outputWidth(), rows: resultRows })}`)
+})

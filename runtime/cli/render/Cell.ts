@@ -1,0 +1,50 @@
+/** Values of a table as text for a terminal. */
+import type * as Column from "../../../artifacts/Column.ts"
+import { formatNumber } from "./Numbers.ts"
+import { oneLine, truncate } from "./TextTable.ts"
+
+/** A value in at most `width` cells. */
+export const cell = (column: Column.Any, value: unknown, width: number): string => truncate(oneLine(plain(column, value)), width)
+
+export const isNumeric = ({ kind }: Column.Any): boolean => kind === "int32" || kind === "float32" || kind === "float64"
+
+/** A value as JSON can say it: typed arrays as arrays, numbers that are none as null. */
+export const jsonValue = (value: unknown): unknown => {
+  if (typeof value === "number") return Number.isFinite(value) ? value : null
+  if (ArrayBuffer.isView(value) && !(value instanceof DataView)) return Array.from(iterate(value), jsonValue)
+  if (Array.isArray(value)) return value.map(jsonValue)
+  if (typeof value === "object" && value !== null) {
+    return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, jsonValue(field)]))
+  }
+  return value
+}
+
+const iterate = (value: ArrayBufferView): Iterable<unknown> => Symbol.iterator in value ? value as Iterable<unknown> : []
+
+const plain = (column: Column.Any, value: unknown): string => {
+  if (value === null || value === undefined) return "null"
+  switch (column.kind) {
+    case "digest":
+      return String(value).slice(0, 12)
+    case "int32":
+    case "float32":
+    case "float64":
+      return typeof value === "number" ? formatNumber(value) : String(value)
+    case "list":
+      return isNumeric(column.of) || column.of.kind === "utf8"
+        ? `[${items(value).map((item) => plain(column.of, item)).join(", ")}]`
+        : JSON.stringify(jsonValue(value))
+    case "struct":
+      return JSON.stringify(jsonValue(value))
+    default:
+      return String(value)
+  }
+}
+
+// More than fits on any line; a list may have a million items.
+const mostItems = 200
+
+const items = (value: unknown): ReadonlyArray<unknown> =>
+  Array.isArray(value) ? value.slice(0, mostItems)
+    : ArrayBuffer.isView(value) ? Array.from(iterate(value)).slice(0, mostItems)
+    : []

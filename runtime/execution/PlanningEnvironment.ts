@@ -1,0 +1,112 @@
+/** What planning looks up, answered by the catalog, the artifact store, the source files and the input files. */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { ArtifactStore } from "../../artifacts/ArtifactStore.ts"
+import type { StoreError } from "../../artifacts/StoreError.ts"
+import { Catalog, type CatalogError } from "../lineage/Catalog.ts"
+import type { ActionRow } from "../lineage/CatalogRows.ts"
+import { type DecodedConfig, decodeConfig } from "../pipeline/Config.ts"
+import { type CodeFingerprint, NodeKey, type OwnKey, ownKey } from "../pipeline/Key.ts"
+import type { Definition } from "../pipeline/Node.ts"
+import type { NodeInstance, Pipeline } from "../pipeline/Pipeline.ts"
+import type { InvalidNodeConfig } from "../pipeline/PipelineError.ts"
+import type { Environment, StoredOutput } from "../pipeline/Plan.ts"
+import { codeFingerprint } from "./CodeFingerprint.ts"
+import type { CodeNotTraceable } from "./CodeNotTraceable.ts"
+import { Devices } from "./Devices.ts"
+import { inputDigest, type InputNotReadable } from "./InputDigest.ts"
+import { numerics } from "./Numerics.ts"
+
+/** What keeps a pipeline from being planned. */
+export type PlanningError = InvalidNodeConfig | InputNotReadable | CodeNotTraceable | CatalogError | StoreError
+
+/** An instance with what planning found out about it before anything runs. */
+export interface Prepared {
+  readonly config: DecodedConfig
+  readonly own: OwnKey
+}
+
+/** A stored output, with its number of rows. */
+export interface KnownOutput extends StoredOutput {
+  readonly rows: number
+}
+
+export interface PlanningEnvironment extends Environment<PlanningError> {
+  readonly prepared: (instance: NodeInstance) => Prepared
+  /** As `stored`, of `Environment`, with more about it. */
+  readonly known: (keyDigest: string) => Effect.Effect<KnownOutput | undefined, PlanningError>
+}
+
+export interface PlanningOptions {
+  readonly pipeline: Pipeline
+  /** The instances of the pipeline that take part. */
+  readonly selected: ReadonlySet<string>
+  readonly forced: ReadonlySet<string>
+  readonly projectRoot: string
+}
+
+/**
+ * Decodes every config and digests all code and input files, so that whatever is wrong with these is an error before
+ * anything runs.
+ */
+export const planningEnvironment = Effect.fn("PlanningEnvironment.planningEnvironment")(
+  function*({ forced, pipeline, projectRoot, selected }: PlanningOptions) {
+    const catalog = yield* Catalog
+    const store = yield* ArtifactStore
+    const devices = yield* Devices
+    const instances = pipeline.nodes.filter(({ name }) => selected.has(name))
+    const configs = new Map<string, DecodedConfig>()
+    for (const instance of instances) configs.set(instance.name, yield* Effect.fromResult(decodeConfig(instance, projectRoot)))
+
+    const fingerprints = new Map<Definition, CodeFingerprint>()
+    const definitions = [...new Set(instances.map(({ node }) => node))]
+    yield* Effect.forEach(definitions, (definition) =>
+      Effect.map(codeFingerprint(definition, definition.module), (fingerprint) => {
+        fingerprints.set(definition, fingerprint)
+      }), { concurrency: 4, discard: true })
+
+    const onDevice = numerics(devices.names)
+    const prepared = new Map<string, Prepared>()
+    for (const instance of instances) {
+      const config = present(configs.get(instance.name))
+      const files: Record<string, string> = {}
+      for (const file of config.files) files[file.field] = yield* inputDigest({ node: instance.name, ...file })
+      const fingerprint = present(fingerprints.get(instance.node))
+      const own = ownKey({ instance, config, fingerprint, files, ...(instance.node.device ? { numerics: onDevice } : {}) })
+      prepared.set(instance.name, { config, own })
+    }
+
+    const known = Effect.fnUntraced(function*(keyDigest: string) {
+      const action = yield* catalog.action(keyDigest)
+      return action === undefined ? undefined : toOutput(action, yield* store.has(action.output))
+    })
+    const previous = (instance: NodeInstance) =>
+      Effect.map(catalog.latest(pipeline.name, instance.name), (action) =>
+        action === undefined ? undefined : Option.getOrUndefined(decodeKey(action.key)))
+    const find = (instance: NodeInstance) => present(prepared.get(instance.name))
+    return {
+      own: (instance) => Effect.sync(() => find(instance).own),
+      stored: known,
+      known,
+      previous,
+      forced: ({ name }) => forced.has(name),
+      prepared: find
+    } satisfies PlanningEnvironment
+  }
+)
+
+// A key of an older layout explains nothing; the node then counts as never run.
+const decodeKey = Schema.decodeUnknownOption(NodeKey)
+
+const toOutput = (action: ActionRow, isPresent: boolean): KnownOutput => ({
+  digest: action.output,
+  columns: action.columns,
+  rows: action.row_count,
+  present: isPresent
+})
+
+const present = <A>(value: A | undefined): A => {
+  if (value === undefined) throw new Error("an instance that does not take part was asked for")
+  return value
+}

@@ -1,0 +1,84 @@
+/** Executes one node: reads its inputs, runs it, checks what it made and stores that. */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Layer from "effect/Layer"
+import * as Path from "effect/Path"
+import * as Scope from "effect/Scope"
+import { type ArtifactRef, ArtifactStore } from "../../artifacts/ArtifactStore.ts"
+import type * as TableType from "../../artifacts/TableType.ts"
+import { Device } from "../pipeline/Device.ts"
+import { inputType, type NodeInstance } from "../pipeline/Pipeline.ts"
+import type { Progress } from "../pipeline/Node.ts"
+
+export interface NodeWork {
+  readonly instance: NodeInstance
+  /** Decoded. */
+  readonly config: unknown
+  readonly device: string
+  /** Digest of the output of each upstream instance. */
+  readonly artifactOf: (upstream: string) => string
+  readonly progress: (progress: Progress) => Effect.Effect<void>
+}
+
+/** Milliseconds between two progress events of a node. */
+const progressPeriod = 100
+
+/**
+ * A function that executes nodes with what they may require. Sessions are started with the first node executed, so that
+ * a run that executes nothing loads none of it; they end with the scope.
+ */
+export const nodeRunner = Effect.gen(function*() {
+  const services = yield* Effect.context<ArtifactStore | FileSystem.FileSystem | Path.Path>()
+  const store = Context.get(services, ArtifactStore)
+  const scope = yield* Effect.scope
+  const sessions = yield* Effect.cached(
+    Effect.promise(() => import("../onnx/Sessions.ts")).pipe(
+      Effect.flatMap(({ Sessions }) => Layer.buildWithScope(Sessions.layer, scope)),
+      // Whoever comes first builds for all; an interruption of that one node must not reach the others.
+      Effect.uninterruptible
+    )
+  )
+
+  const readInputs = Effect.fnUntraced(function*({ artifactOf, instance }: NodeWork) {
+    const inputs: Record<string, unknown> = {}
+    for (const [input, upstreams] of Object.entries(instance.inputs)) {
+      const type = inputType(instance.node, input)
+      if (type === undefined) continue
+      const tables = yield* Effect.forEach(upstreams, (upstream) => store.get(type, artifactOf(upstream)))
+      const declared = instance.node.inputs[input]
+      inputs[input] = declared !== undefined && "_tag" in declared ? tables : tables[0]
+    }
+    return inputs
+  })
+
+  return Effect.fn("RunNode.runNode")(function*(work: NodeWork) {
+    const { config, device, instance } = work
+    const inputs = yield* readInputs(work)
+    const progress = yield* throttled(work.progress)
+    const context = Context.mergeAll(services, yield* sessions, Context.make(Device, device))
+    const rows = yield* Effect.scopedWith((nodeScope) =>
+      instance.node.run({ config, inputs, progress }).pipe(
+        Effect.provideContext(Context.add(context, Scope.Scope, nodeScope))
+      )
+    )
+    const { Table } = yield* Effect.promise(() => import("../../artifacts/Table.ts"))
+    // `fromRows` checks every value against the declared type, so nothing is taken on trust here.
+    const table = yield* Table.fromRows(instance.node.output, rows as ReadonlyArray<TableType.Row<TableType.Any>>)
+    const stored: ArtifactRef = yield* store.put(table)
+    return stored
+  })
+})
+
+/** Passes on the first report, the last, and between them no more than one per period. */
+const throttled = (report: (progress: Progress) => Effect.Effect<void>) =>
+  Effect.sync(() => {
+    let lastAt = Number.NEGATIVE_INFINITY
+    return (progress: Progress): Effect.Effect<void> =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        if (progress.done < progress.total && now - lastAt < progressPeriod) return Effect.void
+        lastAt = now
+        return report(progress)
+      })
+  })
