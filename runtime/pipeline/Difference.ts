@@ -47,7 +47,7 @@ const codeDifferences = (before: NodeKey, after: OwnKey): ReadonlyArray<Differen
     const files = recordDifferences("code", before.code.parts, after.code.parts)
     differences.push(...(files.length > 0 ? files : [changed("code", "its code")]))
   }
-  if (canonicalJson(before.output) !== canonicalJson(after.output)) {
+  if (before.output !== after.output) {
     differences.push(changed("code", "its output table"))
   }
   return differences

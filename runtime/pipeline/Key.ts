@@ -22,8 +22,8 @@ export const NodeKey = Schema.Struct({
   config: Schema.Record(Schema.String, Schema.Json),
   /** Digest of the content of each input file or directory, by config field. */
   files: Digests,
-  /** The table type that the node makes. */
-  output: Schema.Json,
+  /** Digest of the table type that the node makes. */
+  output: Schema.String,
   /** Per input, for each table wired to it, the digests of the columns that the node declares to read. */
   inputs: Schema.Record(Schema.String, Schema.Array(Digests)),
   /** For a node on a device, what changes rounding: onnxruntime version, execution provider, dtype. */
@@ -89,8 +89,16 @@ const known = (digest: string | undefined, upstream: string, column: string): st
   return digest
 }
 
+const contracts = new WeakMap<TableType.Any, string>()
+
 /** What of a table type enters the key: names and types, in order, without docs and units. */
-const contract = (type: TableType.Any): Json => ({ name: type.name, columns: fields(type.columns) })
+const contract = (type: TableType.Any): string => {
+  const known = contracts.get(type)
+  if (known !== undefined) return known
+  const digest = digestJson({ name: type.name, columns: fields(type.columns) })
+  contracts.set(type, digest)
+  return digest
+}
 
 const fields = (columns: Column.Fields): Json =>
   Object.entries(columns).map(([name, column]) => ({ name, type: shape(column) }))

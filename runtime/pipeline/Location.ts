@@ -17,15 +17,20 @@ export const locate = (callee: (...args: never) => unknown): () => Location | un
 export const renderLocation = (location: Location | undefined): string =>
   location === undefined ? "an unknown place" : `${location.file}:${location.line}`
 
-// A frame ends in `(file:///dir/gem.ts:12:3)` or, without a function name, in `at file:///dir/gem.ts:12:3`.
-const framePattern = /(?:\(|at (?:async )?)((?:file:\/\/|[a-zA-Z]:[\\/]|\/)[^()\n]*?)(?:\?[^()\n]*)?:(\d+):\d+\)?$/m
-
-const parseFrame = (stack: string): Location | undefined => {
-  const match = framePattern.exec(stack)
-  const file = match?.[1]
-  const line = match?.[2]
-  return file === undefined || line === undefined ? undefined : { file: filePath(file), line: Number(line) }
+/** The place of the first frame that has one: `at f (file:///dir/gem.ts:12:3)`, or `at /dir/gem.ts:12:3`. */
+export const parseFrame = (stack: string): Location | undefined => {
+  for (const frame of stack.split("\n")) {
+    const match = urlFrame.exec(frame) ?? pathFrame.exec(frame)
+    const file = match?.[1]
+    const line = match?.[2]
+    if (file !== undefined && line !== undefined) return { file: filePath(file), line: Number(line) }
+  }
+  return undefined
 }
+
+// A module's URL may carry a query, which is no part of its path.
+const urlFrame = /(file:\/\/.+?)(?:\?[^?]*)?:(\d+):\d+\)?$/
+const pathFrame = /^ *at (?:.* \()?((?:[a-zA-Z]:[\\/]|\/).+?):(\d+):\d+\)?$/
 
 /** The path of a `file:` URL (of a module, say); anything else is returned as it is. */
 export const filePath = (url: string): string => {

@@ -101,7 +101,7 @@ export interface Definition {
   // A method, so that a node that reads certain tables is a Definition; the executor hands it what it declares.
   run(
     context: RunContext<unknown, Readonly<Record<string, unknown>>>
-  ): Effect.Effect<ReadonlyArray<Readonly<Record<string, unknown>>>, Error, NodeServices>
+  ): Effect.Effect<ReadonlyArray<TableType.Row<TableType.Any>>, Error, NodeServices>
 }
 
 /** What a call of a node may say beside config and wiring. */

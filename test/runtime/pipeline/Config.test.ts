@@ -86,6 +86,21 @@ describe("decodeConfig", () => {
     )
   })
 
+  it("names the node where the fields do not fit together", () => {
+    const config = Schema.Struct({ low: Schema.Int, high: Schema.Int }).check(
+      Schema.makeFilter(({ high, low }) => low < high, { expected: "low below high" })
+    )
+    const Range = Node.make("range", { ...Fielded.definition, config, inputs: {}, run: () => Effect.succeed([]) })
+    const { byName } = pipeline("ranged", () => {
+      Range({ low: 2, high: 1 })
+    })
+    const instance = byName.get("range")
+    const result = instance === undefined ? undefined : decodeConfig(instance, "/project")
+    expect(result !== undefined && Result.isFailure(result) && result.failure.message).toMatch(
+      /: config of range expects low below high, found \{"low":2,"high":1\}\.$/
+    )
+  })
+
   it("blames the --set that wrote the value", () => {
     // Each field alone is right for its schema; JSON cannot say 1e999, which parses as infinity.
     expect(failure({ count: 3 }, "fielded.loose=1e999").file).toBe("--set fielded.loose=1e999")

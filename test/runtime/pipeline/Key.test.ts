@@ -12,7 +12,7 @@ const base: NodeKey = {
   packages: { effect: "4.1.0" },
   config: { lambda: 1, over: "selected" },
   files: { path: "f0" },
-  output: { name: "Scores", columns: [] },
+  output: "o0",
   inputs: { candidates: [{ token_entropy: "d0", text: "d1" }] },
   numerics: { provider: "cpu" }
 }
@@ -37,7 +37,7 @@ const randomKey: Arbitrary.Arbitrary<NodeKey> = Arbitrary.all({
   packages: recordOf(text),
   config: recordOf(value),
   files: recordOf(text),
-  output: value,
+  output: text,
   inputs: recordOf(Arbitrary.array(recordOf(text), { maxLength: 2 })),
   numerics: recordOf(text)
 })
@@ -60,7 +60,7 @@ describe("keyDigest", () => {
       { config: { lambda: "1", over: "selected" } },
       { config: { lambda: 1 } },
       { files: { path: "f1" } },
-      { output: { name: "Scores", columns: ["x"] } },
+      { output: "o1" },
       { inputs: { candidates: [{ token_entropy: "d2", text: "d1" }] } },
       { inputs: { candidates: [{ token_entropy: "d1", text: "d0" }] } },
       { inputs: { candidates: [{ token_entropy: "d0", text: "d1" }, { token_entropy: "d0", text: "d1" }] } },

@@ -51,7 +51,7 @@ const ownOf = (instance: NodeInstance): OwnKey => ({
   // The name stands for a config by which instances differ.
   config: { name: instance.name },
   files: {},
-  output: null
+  output: "output"
 })
 
 const columnsOf = (digest: string) => ({ candidate_id: digest, score: digest })
