@@ -106,5 +106,5 @@ export interface Policy {
   /** Leaves the policy as it is; the trained weights are reached through `save`. Progress is reported by `onStep`. */
   readonly train: (
     request: TrainRequest
-  ) => Effect.Effect<Trained, PolicyRequestError | TrainingDiverged | SessionError>
+  ) => Effect.Effect<Trained, PolicyRequestError | TrainingDiverged | SessionError | CheckpointError>
 }

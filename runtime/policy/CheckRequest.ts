@@ -1,0 +1,126 @@
+/** Finds what is wrong with a request before anything runs. */
+import type { LlamaConfig } from "./LlamaConfig.ts"
+import type { GenerateRequest, TrainRequest } from "./Policy.ts"
+import { PolicyRequestError } from "./PolicyError.ts"
+import type { Sequence } from "./SequenceBatch.ts"
+
+type Operation = "generate" | "score" | "train"
+
+interface Rule {
+  readonly holds: boolean
+  readonly place: string
+  readonly problem: string
+  readonly remedy: string
+}
+
+const firstBroken = (operation: Operation, rules: Iterable<Rule>): PolicyRequestError | undefined => {
+  for (const { holds, place, problem, remedy } of rules) {
+    if (!holds) return new PolicyRequestError({ operation, place, problem, remedy })
+  }
+  return undefined
+}
+
+const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 1
+const isRate = (value: number): boolean => Number.isFinite(value) && value >= 0
+
+export const checkGenerate = (config: LlamaConfig, request: GenerateRequest): PolicyRequestError | undefined =>
+  firstBroken("generate", generateRules(config, request))
+
+function* generateRules(config: LlamaConfig, request: GenerateRequest): Iterable<Rule> {
+  const { candidates, maxNewTokens, seed, temperature, topK, topP } = request
+  const count = (place: string, value: number): Rule => ({
+    holds: isCount(value),
+    place,
+    problem: `is ${value}`,
+    remedy: "It must be a whole number of at least 1."
+  })
+  yield count("candidates", candidates)
+  yield count("maxNewTokens", maxNewTokens)
+  if (topK !== undefined) yield count("topK", topK)
+  yield {
+    holds: isRate(temperature),
+    place: "temperature",
+    problem: `is ${temperature}`,
+    remedy: "It must be 0 (greedy) or positive."
+  }
+  yield { holds: topP > 0 && topP <= 1, place: "topP", problem: `is ${topP}`, remedy: "It must be above 0 and at most 1." }
+  yield {
+    holds: Number.isSafeInteger(seed) && seed >= 0,
+    place: "seed",
+    problem: `is ${seed}`,
+    remedy: "It must be a whole number from 0 to 2^53 - 1."
+  }
+  for (const [index, { id, tokens }] of request.prompts.entries()) {
+    const place = `prompts[${index}] (${id})`
+    yield* tokenRules(config, place, tokens)
+    yield {
+      holds: tokens.length + maxNewTokens <= config.contextLength,
+      place,
+      problem: `has ${tokens.length} tokens, and ${maxNewTokens} new ones exceed the context of ${config.contextLength}`,
+      remedy: "Cut it with fitPrompt(tokens, contextLength - maxNewTokens), or lower maxNewTokens."
+    }
+  }
+}
+
+function* tokenRules(config: LlamaConfig, place: string, tokens: Int32Array): Iterable<Rule> {
+  const stray = tokens.find((token) => token < 0 || token >= config.vocabularySize)
+  yield { holds: tokens.length > 0, place, problem: "is empty", remedy: "The model predicts from at least one token, such as BOS." }
+  yield {
+    holds: stray === undefined,
+    place,
+    problem: `holds the token ${stray}, beyond the vocabulary of ${config.vocabularySize}`,
+    remedy: "Encode texts with the policy's own tokenizer."
+  }
+}
+
+function* sequenceRules(config: LlamaConfig, place: string, { prompt, response }: Sequence): Iterable<Rule> {
+  yield* tokenRules(config, `${place}.prompt`, prompt)
+  yield* tokenRules(config, `${place}.response`, response)
+  const length = prompt.length + response.length
+  yield {
+    holds: length <= config.contextLength,
+    place,
+    problem: `has ${length} tokens, more than the context of ${config.contextLength}`,
+    remedy: "Cut the prompt with fitPrompt or the response with fitResponse."
+  }
+}
+
+export const checkScore = (
+  config: LlamaConfig,
+  sequences: ReadonlyArray<Sequence>
+): PolicyRequestError | undefined =>
+  firstBroken("score", [...sequences.entries()].flatMap(([index, sequence]) => [
+    ...sequenceRules(config, `sequences[${index}]`, sequence)
+  ]))
+
+export const checkTrain = (config: LlamaConfig, request: TrainRequest): PolicyRequestError | undefined =>
+  firstBroken("train", trainRules(config, request))
+
+function* trainRules(config: LlamaConfig, request: TrainRequest): Iterable<Rule> {
+  for (const place of ["learningRate", "weightDecay", "epsilon", "warmupSteps"] as const) {
+    const value = request[place]
+    yield { holds: isRate(value), place, problem: `is ${value}`, remedy: "It must be a finite number of at least 0." }
+  }
+  for (const beta of request.betas) {
+    yield { holds: beta >= 0 && beta < 1, place: "betas", problem: `hold ${beta}`, remedy: "Each must be in [0, 1)." }
+  }
+  yield { holds: request.clip > 0, place: "clip", problem: `is ${request.clip}`, remedy: "It must be positive." }
+  for (const [step, sequences] of request.steps.entries()) {
+    yield {
+      holds: sequences.length > 0,
+      place: `steps[${step}]`,
+      problem: "is empty",
+      remedy: "Give each step a sequence, or leave the step out."
+    }
+    for (const [index, sequence] of sequences.entries()) {
+      const place = `steps[${step}][${index}]`
+      yield* sequenceRules(config, place, sequence)
+      yield {
+        holds: Number.isFinite(sequence.weight),
+        place: `${place}.weight`,
+        problem: `is ${sequence.weight}`,
+        remedy: "Weights must be finite numbers."
+      }
+    }
+  }
+}

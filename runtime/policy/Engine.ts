@@ -1,0 +1,18 @@
+/** What generating, scoring and training share: an open checkpoint, and the means to load programs on its device. */
+import type * as Effect from "effect/Effect"
+import type { Graph } from "../onnx/Graph.ts"
+import type { SessionError } from "../onnx/SessionError.ts"
+import type { Session } from "../onnx/Sessions.ts"
+import type { BatchLimits } from "./Batches.ts"
+import type { Checkpoint } from "./Checkpoint.ts"
+
+export interface Engine {
+  readonly checkpoint: Checkpoint
+  readonly eosIds: ReadonlyArray<number>
+  readonly padId: number
+  readonly limits: BatchLimits
+  /** Loads a program that reads the checkpoint's weights; loaded once for each key. */
+  readonly program: (key: string, build: () => Graph) => Effect.Effect<Session, SessionError>
+  /** Loads a program of its own: whoever trains must not share its state. */
+  readonly fresh: (build: () => Graph) => Effect.Effect<Session, SessionError>
+}

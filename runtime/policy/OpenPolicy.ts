@@ -1,0 +1,67 @@
+/** Opens a checkpoint directory as a policy. */
+import * as Effect from "effect/Effect"
+import * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import type { Graph } from "../onnx/Graph.ts"
+import { serialise } from "../onnx/Model.ts"
+import { type Session, Sessions } from "../onnx/Sessions.ts"
+import { type BatchLimits, defaultLimits } from "./Batches.ts"
+import { openCheckpoint } from "./Checkpoint.ts"
+import type { Engine } from "./Engine.ts"
+import { generate } from "./Generate.ts"
+import { parameterCount } from "./LlamaTensors.ts"
+import type { Policy } from "./Policy.ts"
+import { openTokenizer } from "./PolicyTokenizer.ts"
+import { score } from "./ScoreSequences.ts"
+import { train } from "./Train.ts"
+
+/**
+ * Opens a HuggingFace directory on a device: checks it whole, loads programs when they are first needed, and releases
+ * them with the scope.
+ *
+ * @param device `cpu`, `cuda:<n>` or `webgpu`.
+ * @param limits what one batch may use; results do not depend on it.
+ */
+export const openPolicy = Effect.fn("Policy.open")(function*(
+  directory: string,
+  device: string,
+  limits: Partial<BatchLimits> = {}
+) {
+  const sessions = yield* Sessions
+  const scope = yield* Scope.Scope
+  const checkpoint = yield* openCheckpoint(directory)
+  const { config } = checkpoint
+  const tokenizer = yield* openTokenizer(directory, config.vocabularySize)
+  const fresh = (build: () => Graph) =>
+    Effect.suspend(() => sessions.open(serialise(build()), { device, weights: checkpoint.directory })).pipe(
+      Scope.provide(scope)
+    )
+  const loaded = new Map<string, Session>()
+  const loading = yield* Semaphore.make(1)
+  const program: Engine["program"] = (key, build) =>
+    loading.withPermits(1)(Effect.gen(function*() {
+      const known = loaded.get(key)
+      if (known !== undefined) return known
+      const session = yield* fresh(build)
+      loaded.set(key, session)
+      return session
+    }))
+  const engine: Engine = {
+    checkpoint,
+    eosIds: tokenizer.eosIds,
+    padId: tokenizer.padId,
+    limits: { ...defaultLimits, ...limits },
+    program,
+    fresh
+  }
+  const policy: Policy = {
+    config,
+    tokenizer,
+    contextLength: config.contextLength,
+    parameters: parameterCount(config),
+    generate: generate(engine),
+    score: score(engine),
+    train: train(engine)
+  }
+  return policy
+})

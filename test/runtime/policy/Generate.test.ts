@@ -1,0 +1,114 @@
+import { describe, expect, layer } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { Sessions } from "../../../runtime/onnx/Sessions.ts"
+import { openPolicy } from "../../../runtime/policy/OpenPolicy.ts"
+import type { Generation, Prompt } from "../../../runtime/policy/Policy.ts"
+import { checkpointPath, largestDifference, names, reference } from "./reference.ts"
+
+const sampled = { candidates: 3, temperature: 0.8, topP: 1, maxNewTokens: 9, seed: 7 } as const
+
+const promptsOf = (name: string): ReadonlyArray<Prompt> =>
+  reference(name).greedy.map(({ prompt }, index) => ({ id: `prompt ${index}`, tokens: Int32Array.from(prompt) }))
+
+const named = (generations: ReadonlyArray<Generation>): ReadonlyMap<string, Generation> =>
+  new Map(generations.map((generation) => [`${generation.promptId}:${generation.candidate}`, generation]))
+
+/** Each candidate of `some` is the candidate of that name in `all`: same tokens, log-probs within rounding. */
+const expectSame = (some: ReadonlyArray<Generation>, all: ReadonlyArray<Generation>) => {
+  const known = named(all)
+  for (const [name, generation] of named(some)) {
+    const other = known.get(name)
+    expect([name, generation.tokens, generation.finished]).toEqual([name, other?.tokens, other?.finished])
+    expect(largestDifference(generation.logProbs, other?.logProbs ?? [])).toBeLessThan(1e-5)
+    expect(largestDifference(generation.entropies, other?.entropies ?? [])).toBeLessThan(1e-5)
+  }
+}
+
+layer(Sessions.layer)("generate", (it) => {
+  describe.each(names)("%s", (name) => {
+    it.effect("greedy decoding gives the reference's tokens, log-probs and entropies, and stops where it stops", () =>
+      Effect.gen(function*() {
+        const policy = yield* openPolicy(checkpointPath(name), "cpu")
+        const { greedy } = reference(name)
+        const generations = yield* policy.generate({
+          ...sampled,
+          prompts: promptsOf(name),
+          candidates: 1,
+          temperature: 0,
+          maxNewTokens: 12
+        })
+        expect(generations.map(({ tokens }) => [...tokens])).toEqual(greedy.map(({ tokens }) => tokens))
+        expect(generations.map(({ finished }) => finished)).toEqual(greedy.map(({ finished }) => finished))
+        generations.forEach(({ entropies, logProbs }, index) => {
+          expect(largestDifference(logProbs, greedy[index]?.logProbs ?? [])).toBeLessThan(1e-4)
+          expect(largestDifference(entropies, greedy[index]?.entropies ?? [])).toBeLessThan(1e-4)
+        })
+      }))
+
+    it.effect("a candidate is the same in any batch, order, company and batch size", () =>
+      Effect.gen(function*() {
+        const prompts = promptsOf(name)
+        const policy = yield* openPolicy(checkpointPath(name), "cpu")
+        const all = yield* policy.generate({ ...sampled, prompts })
+        expect(all.map(({ candidate, promptId }) => `${promptId}:${candidate}`)).toEqual(
+          prompts.flatMap(({ id }) => [0, 1, 2].map((candidate) => `${id}:${candidate}`))
+        )
+        expectSame(yield* policy.generate({ ...sampled, prompts: prompts.toReversed() }), all)
+        expectSame(yield* policy.generate({ ...sampled, prompts: prompts.slice(2, 3) }), all)
+        expectSame(yield* policy.generate({ ...sampled, prompts, candidates: 1 }), all)
+        for (const rows of [1, 2, 4, 7]) {
+          const narrow = yield* openPolicy(checkpointPath(name), "cpu", { rows })
+          expectSame(yield* narrow.generate({ ...sampled, prompts }), all)
+        }
+      }))
+
+    it.effect("log-probs and entropies at sampling are those of scoring, under raw logits", () =>
+      Effect.gen(function*() {
+        const prompts = promptsOf(name)
+        const policy = yield* openPolicy(checkpointPath(name), "cpu")
+        const generations = yield* policy.generate({ ...sampled, prompts, temperature: 0.5, topP: 0.9, topK: 50 })
+        const scores = yield* policy.score({
+          sequences: generations.map(({ promptId, tokens }) => ({
+            prompt: prompts.find(({ id }) => id === promptId)?.tokens ?? new Int32Array(0),
+            response: tokens
+          }))
+        })
+        generations.forEach(({ entropies, logProbs }, index) => {
+          expect(largestDifference(logProbs, scores[index]?.logProbs ?? [])).toBeLessThan(1e-4)
+          expect(largestDifference(entropies, scores[index]?.entropies ?? [])).toBeLessThan(1e-4)
+        })
+      }))
+  })
+
+  it.effect("nothing follows an end-of-sequence token, and only such a token finishes a candidate", () =>
+    Effect.gen(function*() {
+      const policy = yield* openPolicy(checkpointPath("untied-gqa"), "cpu")
+      const { eosIds } = policy.tokenizer
+      const generations = yield* policy.generate({
+        ...sampled,
+        prompts: promptsOf("untied-gqa"),
+        candidates: 40,
+        temperature: 1.5,
+        maxNewTokens: 40
+      })
+      const ended = generations.filter(({ finished }) => finished)
+      expect(ended.length).toBeGreaterThan(5)
+      expect(ended.length).toBeLessThan(generations.length)
+      for (const { entropies, finished, logProbs, tokens } of generations) {
+        expect([...tokens].findIndex((token) => eosIds.includes(token))).toBe(finished ? tokens.length - 1 : -1)
+        expect(finished || tokens.length === 40).toBe(true)
+        expect([logProbs.length, entropies.length]).toEqual([tokens.length, tokens.length])
+      }
+    }))
+
+  it.effect("another seed gives other candidates", () =>
+    Effect.gen(function*() {
+      const policy = yield* openPolicy(checkpointPath("untied-gqa"), "cpu")
+      const prompts = promptsOf("untied-gqa")
+      const one = yield* policy.generate({ ...sampled, prompts })
+      const two = yield* policy.generate({ ...sampled, prompts, seed: 8 })
+      const equal = one.filter(({ tokens }, index) => tokens.join() === two[index]?.tokens.join())
+      expect(equal).toEqual([])
+      expect(new Set(one.map(({ tokens }) => tokens.join())).size).toBe(one.length)
+    }))
+})
