@@ -151,6 +151,16 @@ describe("plan", () => {
       expect(reasons(yield* plan(diamond, world.environment))["a"]).toEqual(["artifact-missing"])
     }))
 
+  it.effect("finds what it stored before its last change", () =>
+    Effect.gen(function*() {
+      const world = new World()
+      yield* world.run(diamond, byKey)
+      world.own.set("b", { config: { name: "b", lambda: 0.5 } })
+      expect(yield* world.run(diamond, byKey)).toEqual(["b", "d"])
+      world.own.delete("b")
+      expect((yield* plan(diamond, world.environment)).every(({ status }) => status === "cached")).toBe(true)
+    }))
+
   it.effect("finds what another instance stored under an equal key", () =>
     Effect.gen(function*() {
       const world = new World()
