@@ -1,0 +1,32 @@
+/**
+ * checkpoint: a policy from a HuggingFace directory (config.json, model.safetensors, tokenizer.json, tokenizer_config.json
+ * with its chat template). It is opened once, which checks the architecture, every tensor's shape and type, and the
+ * tokenizer; then a copy goes to the artifact store, so that later edits of the directory change no result.
+ *
+ * @errors CheckpointError names the file, and the field or tensor, that is wrong.
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { InputDirectory, Node } from "gemflow"
+import { ArtifactStore, Policy } from "gemflow/artifacts"
+import { documented } from "./config/Field.ts"
+import { architecture, untrained } from "./policy/TrainPolicy.ts"
+
+export const Checkpoint = Node.make("checkpoint", {
+  doc: "Takes a policy from a HuggingFace directory into the store.",
+  module: import.meta.url,
+  config: Schema.Struct({
+    path: documented(InputDirectory, "The HuggingFace directory of a Llama-architecture model.")
+  }),
+  inputs: {},
+  output: Policy,
+  determinism: "exact",
+  run: Effect.fn("Checkpoint.run")(function*({ config }) {
+    const { openPolicy } = yield* Effect.promise(() => import("../runtime/policy/OpenPolicy.ts"))
+    // Opening reads headers and tokenizer only; nothing is computed, so any machine's CPU will do.
+    const { parameters } = yield* openPolicy(config.path, "cpu")
+    const store = yield* ArtifactStore
+    const digest = yield* store.putDirectory(config.path)
+    return [untrained(digest, { architecture, parameters, origin: "checkpoint", truncated: 0 })]
+  })
+})

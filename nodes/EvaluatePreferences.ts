@@ -1,0 +1,73 @@
+/**
+ * evaluate-preferences: whether a policy prefers the chosen response of each pair (GEM, arXiv 2511.13007, preference
+ * prediction).
+ *
+ *     r(q, a) = beta * log pi(a | q)          log pi the sum over response tokens, end-of-sequence included, in nats
+ *     margin  = r(q, a+) - r(q, a-)           chosen is predicted when margin > 0
+ *
+ * A sum of log-probs favours short responses, so `margin_per_token` compares means over tokens as well. beta scales the
+ * margins and changes no prediction. Pairs too long for the context are cut, both responses after the same prompt, and
+ * say so in `truncated`.
+ *
+ * @errors PolicyRequestError, SessionError, CheckpointError
+ */
+import { chunksOf, zip, zipWith } from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { Node, TableType } from "gemflow"
+import { PreferenceEvaluation, PreferencePairs } from "gemflow/artifacts"
+import { cotSuffix } from "./config/CotSuffix.ts"
+import { documented, optional, Positive } from "./config/Field.ts"
+import { preferenceMargin } from "./evaluation/PreferenceMargin.ts"
+import { fitAfter } from "./policy/FitSequence.ts"
+import { openInput, PolicyInput } from "./policy/OpenInput.ts"
+import { instructed } from "./prompt/Instructed.ts"
+
+export const EvaluatePreferences = Node.make("evaluate-preferences", {
+  doc: "Scores the chosen and the rejected response of each pair.",
+  module: import.meta.url,
+  config: Schema.Struct({
+    label: documented(Schema.NonEmptyString, "What the report calls this policy: base, sft, gem ..."),
+    beta: optional(Positive, 0.1, "Scale of the reward beta * log pi, as in DPO; it changes no prediction."),
+    cot_suffix: cotSuffix
+  }),
+  inputs: {
+    policy: PolicyInput,
+    pairs: TableType.pick(PreferencePairs, "pair_id", "prompt_id", "prompt", "chosen", "rejected", "difficulty")
+  },
+  output: PreferenceEvaluation,
+  determinism: "seeded",
+  device: true,
+  run: Effect.fn("EvaluatePreferences.run")(function*({ config, inputs, progress }) {
+    const { policy, policy_id } = yield* openInput(inputs.policy)
+    const { bosId, encodeChat, encodeResponse } = policy.tokenizer
+    const pairs = inputs.pairs.rows()
+    const fitted = yield* Effect.forEach(pairs, (pair) =>
+      Effect.gen(function*() {
+        const prompt = yield* encodeChat(instructed(pair.prompt, config.cot_suffix))
+        const chosen = yield* encodeResponse(pair.chosen)
+        const rejected = yield* encodeResponse(pair.rejected)
+        const fit = fitAfter(prompt, Math.max(chosen.length, rejected.length), {
+          contextLength: policy.contextLength,
+          bosId
+        })
+        return { chosen: fit(chosen), rejected: fit(rejected) }
+      }))
+    const scores = yield* policy.score({
+      sequences: fitted.flatMap(({ chosen, rejected }) => [chosen, rejected]),
+      onProgress: (done, total) => progress({ done, total, unit: "responses" })
+    })
+    const margins = chunksOf(scores, 2).map(([chosen, rejected]) =>
+      preferenceMargin(chosen.logProbs, rejected?.logProbs ?? new Float32Array(0), config.beta)
+    )
+    return zipWith(zip(pairs, fitted), margins, ([pair, { chosen, rejected }], margin) => ({
+      policy: config.label,
+      policy_id,
+      pair_id: pair.pair_id,
+      prompt_id: pair.prompt_id,
+      difficulty: pair.difficulty,
+      ...margin,
+      truncated: chosen.truncated || rejected.truncated
+    }))
+  })
+})

@@ -1,0 +1,54 @@
+/**
+ * reflective-sft: GEM's warm start (arXiv 2511.13007): fine-tunes the policy on the chosen responses, (q, a+).
+ *
+ * The loss is the mean negative log-likelihood of the response tokens, the end-of-sequence token included
+ * (nodes/sft/SftSteps.ts); prompts carry no loss. A chosen response that occurs in several pairs of a prompt is trained on
+ * once per epoch. Sequences longer than the context are cut and counted in `truncated`.
+ *
+ * @errors PolicyRequestError, TrainingDiverged, SessionError, CheckpointError
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { Node, TableType } from "gemflow"
+import { Policy, PreferencePairs } from "gemflow/artifacts"
+import { cotSuffix } from "./config/CotSuffix.ts"
+import { Count, optional } from "./config/Field.ts"
+import { optimiserFields, optimiserOf } from "./config/Optimiser.ts"
+import { fitSequence } from "./policy/FitSequence.ts"
+import { openInput, PolicyInput } from "./policy/OpenInput.ts"
+import { trainPolicy } from "./policy/TrainPolicy.ts"
+import { instructed } from "./prompt/Instructed.ts"
+import { sftSteps } from "./sft/SftSteps.ts"
+
+export const ReflectiveSft = Node.make("reflective-sft", {
+  doc: "Fine-tunes the policy on the chosen responses.",
+  module: import.meta.url,
+  config: Schema.Struct({
+    batch_pairs: optional(Count, 128, "Pairs per optimiser step; the paper's batch is 128."),
+    ...optimiserFields,
+    cot_suffix: cotSuffix
+  }),
+  inputs: { policy: PolicyInput, pairs: TableType.pick(PreferencePairs, "prompt_id", "prompt", "chosen") },
+  output: Policy,
+  determinism: "seeded",
+  device: true,
+  run: Effect.fn("ReflectiveSft.run")(function*({ config, inputs, progress }) {
+    const { checkpoint, policy } = yield* openInput(inputs.policy)
+    const { bosId, encodeChat, encodeResponse } = policy.tokenizer
+    const distinct = new Map(inputs.pairs.rows().map((pair) => [JSON.stringify([pair.prompt_id, pair.chosen]), pair]))
+    const sequences = yield* Effect.forEach(distinct.values(), ({ chosen, prompt }) =>
+      Effect.gen(function*() {
+        const tokens = yield* encodeChat(instructed(prompt, config.cot_suffix))
+        return fitSequence(tokens, yield* encodeResponse(chosen), { contextLength: policy.contextLength, bosId })
+      }))
+    return yield* trainPolicy({
+      policy,
+      checkpoint,
+      steps: sftSteps(sequences, config),
+      optimiser: optimiserOf(config),
+      origin: "reflective-sft",
+      truncated: sequences.filter(({ truncated }) => truncated).length,
+      progress
+    })
+  })
+})

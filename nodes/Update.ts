@@ -1,0 +1,65 @@
+/**
+ * update: SEGA, self-evaluated group advantage (GEM, arXiv 2511.13007). One step over a batch of Q prompts minimises
+ *
+ *     L = -(1/Q) sum_q (1/k_q) sum_i w_qi log pi(a_qi | q)
+ *
+ * where log pi(a | q) is the sum over response tokens, w is the advantage node's weight, and k_q counts the candidates of
+ * the prompt that have an advantage (those that filter kept). No reference model, KL term, clipping of ratios or value
+ * network. `normalise: "token"` takes the mean over response tokens instead of the sum, which is not the paper's loss: the sum
+ * moves long responses more and, with equal weights, favours short ones.
+ *
+ * The prompt is `prompt_tokens`, as the policy read it when it sampled, so log pi is of that prompt and no other. The first
+ * step after sampling is on-policy; within the later ones the candidates age, and nothing corrects for that.
+ *
+ * @errors MissingCandidate, PolicyRequestError, TrainingDiverged, SessionError, CheckpointError
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { Node, TableType } from "gemflow"
+import { Advantages, Candidates, Policy } from "gemflow/artifacts"
+import { Count, optional } from "./config/Field.ts"
+import { optimiserFields, optimiserOf } from "./config/Optimiser.ts"
+import { byPrompt } from "./groups/ByPrompt.ts"
+import { openInput, PolicyInput } from "./policy/OpenInput.ts"
+import { trainPolicy } from "./policy/TrainPolicy.ts"
+import { segaSteps } from "./update/SegaSteps.ts"
+import { weightedCandidates } from "./update/WeightedCandidates.ts"
+
+export const Update = Node.make("update", {
+  doc: "Takes SEGA steps: candidates above their group's mean become likelier, those below less likely.",
+  module: import.meta.url,
+  config: Schema.Struct({
+    batch_prompts: optional(Count, 128, "Q: prompts per optimiser step; 128 in the paper."),
+    normalise: optional(
+      Schema.Literals(["none", "token"]),
+      "none",
+      "log pi of a response as the sum over its tokens, as in the paper, or as their mean."
+    ),
+    ...optimiserFields
+  }),
+  inputs: {
+    policy: PolicyInput,
+    candidates: TableType.pick(Candidates, "candidate_id", "prompt_tokens", "tokens"),
+    advantages: TableType.pick(Advantages, "candidate_id", "prompt_id", "weight")
+  },
+  output: Policy,
+  determinism: "seeded",
+  device: true,
+  run: Effect.fn("Update.run")(function*({ config, inputs, progress }) {
+    const { checkpoint, policy } = yield* openInput(inputs.policy)
+    const weighted = yield* weightedCandidates(inputs.candidates.rows(), inputs.advantages.rows(), {
+      contextLength: policy.contextLength,
+      bosId: policy.tokenizer.bosId
+    })
+    const groups = [...byPrompt(weighted).values()]
+    return yield* trainPolicy({
+      policy,
+      checkpoint,
+      steps: segaSteps(groups, config),
+      optimiser: optimiserOf(config),
+      origin: "update",
+      truncated: weighted.filter(({ truncated }) => truncated).length,
+      progress
+    })
+  })
+})
