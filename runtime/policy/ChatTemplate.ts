@@ -32,10 +32,7 @@ export const chatTemplate = Effect.fnUntraced(
           template.render({
             ...variables,
             messages: messages.map(({ content, role }) => ({ role, content })),
-            add_generation_prompt: addGenerationPrompt,
-            raise_exception: (message: unknown) => {
-              throw new Error(String(message))
-            }
+            add_generation_prompt: addGenerationPrompt
           }),
         catch: failure("does not render these messages")
       })
