@@ -18,8 +18,9 @@ export interface DeviceWorker {
 const script = new URL(import.meta.url.endsWith(".ts") ? "./SessionWorker.ts" : "./SessionWorker.js", import.meta.url)
 
 /** Starts a thread. It keeps the process alive only while it owes an answer. */
-export const startWorker = (device: string): DeviceWorker => {
-  const worker = new Worker(script, { name: `gemflow ${device}` })
+export const startWorker = (device: string, run: URL = script): DeviceWorker => {
+  // Flags of the process (--eval, --input-type) are not meant for it.
+  const worker = new Worker(run, { name: `gemflow ${device}`, execArgv: [] })
   const waiting = new Map<number, (answer: Effect.Effect<Values, string>) => void>()
   let count = 0
   let ended: string | undefined

@@ -26,12 +26,13 @@ export const gradients = (loss: Tensor, wrt: ReadonlyArray<Tensor>): ReadonlyArr
   for (const node of path.reverse()) {
     const outputs = node.outputs.map((output) => found.get(output))
     if (outputs.every((dy) => dy === undefined)) continue
-    const inputs = scope(`gradient/${node.place}`, () => gradientsOfNode(node, outputs))
+    const place = node.place === "" ? "gradient" : `gradient/${node.place}`
+    const inputs = scope(place, () => gradientsOfNode(node, outputs))
     node.differentiable.forEach((tensor, index) => {
       const gradient = inputs[index]
       if (tensor === undefined || gradient === undefined || !dependent.has(tensor)) return
       const sum = found.get(tensor)
-      found.set(tensor, sum === undefined ? gradient : scope(`gradient/${node.place}`, () => add(sum, gradient)))
+      found.set(tensor, sum === undefined ? gradient : scope(place, () => add(sum, gradient)))
     })
   }
   return wrt.map((tensor) => found.get(tensor) ?? zeros(tensor.graph, tensor.dtype, tensor.shape))

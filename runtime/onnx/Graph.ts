@@ -1,8 +1,8 @@
-import { canonical, type Dim, type Shape } from "./Dimension.ts"
-import type { DType } from "./DType.ts"
+import { canonical, type Dim, printShape, type Shape } from "./Dimension.ts"
+import { type DType, elements } from "./DType.ts"
 import { describe, GraphError } from "./GraphError.ts"
 import { currentPlace } from "./Scope.ts"
-import { rawBytes, type TensorData, tensorData } from "./TensorData.ts"
+import { elementCount, rawBytes, type TensorData, tensorData } from "./TensorData.ts"
 
 /** One value of a program. Its dimensions are numbers, or symbols whose values are known when the program runs. */
 export interface Tensor {
@@ -134,10 +134,19 @@ export const parameter = (
   source: TensorData | ExternalData
 ): Tensor => {
   refuseTaken(graph, "parameter", name)
+  const needed = elementCount(dims) * elements[dtype].bytes
+  const length = "data" in source ? source.data.byteLength : source.length
+  if (length !== needed) fail("parameter", [], `${name}: ${printShape(dims)} of ${dtype} takes ${needed} bytes, not ${length}`)
+  if ("location" in source && !isInside(source.location)) {
+    fail("parameter", [], `${name}: ${source.location} is not a path inside the folder of the weights`)
+  }
   const tensor = graph.root.add(graph.unique(name), dtype, dims)
   graph.root.parameters.push({ tensor, source })
   return tensor
 }
+
+const isInside = (location: string): boolean =>
+  location !== "" && !/^[/\\]|^[A-Za-z]:/.test(location) && !location.split(/[/\\]/).includes("..")
 
 /** Makes a tensor a result of the program under this name. */
 export const output = (name: string, tensor: Tensor): void => {

@@ -8,7 +8,7 @@ const remedies: ReadonlyArray<{ readonly when: RegExp; readonly remedy: string }
     remedy: "The device is out of memory: use smaller batches or shorter sequences"
   },
   {
-    when: /external data|external_data|file_size|No such file|cannot get file size/i,
+    when: /external (data|initializer)|external_data|No such file/i,
     remedy: "Check that the weights file is complete and in the folder given as `weights`"
   },
   { when: /worker thread/, remedy: "Open the program again; if it ends again, use smaller batches" },

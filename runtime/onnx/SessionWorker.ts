@@ -26,7 +26,8 @@ const open = async (request: Extract<Request, { ask: "open" }>): Promise<void> =
     interOpNumThreads: 1,
     executionMode: "sequential",
     enableCpuMemArena: options.arena ?? true,
-    logSeverityLevel: 3,
+    // Errors come back as values; onnxruntime need not print them as well.
+    logSeverityLevel: 4,
     extra: {
       session: {
         ...(weights !== undefined && { model_external_initializers_file_folder_path: weights }),

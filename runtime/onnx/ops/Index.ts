@@ -1,5 +1,5 @@
 import { axisOf, sameType } from "../Broadcast.ts"
-import { type Dim, sameShape, type Shape } from "../Dimension.ts"
+import { type Dim, printShape, sameShape, type Shape } from "../Dimension.ts"
 import { constant, emit, emitMany, fail, type Tensor } from "../Graph.ts"
 import { int64, tensorData } from "../TensorData.ts"
 import { zeros } from "./Fill.ts"
@@ -93,7 +93,7 @@ export const scatterND = (x: Tensor, indices: Tensor, updates: Tensor, reduction
   integers("scatterND", indices)
   sameType("scatterND", [x, updates])
   const expected = tupleShape("scatterND", x, indices)
-  if (!sameShape(updates.shape, expected)) fail("scatterND", [x, indices, updates], `updates must be [${expected}]`)
+  if (!sameShape(updates.shape, expected)) fail("scatterND", [x, indices, updates], `updates must be ${printShape(expected)}`)
   return emit({
     op: "ScatterND",
     inputs: [x, indices, updates],
