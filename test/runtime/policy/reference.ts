@@ -23,10 +23,14 @@ export interface Reference {
   }>
   readonly gradient: { readonly loss: number; readonly norm: number }
   readonly training: {
+    readonly learningRate: number
+    readonly schedule: "linear"
+    readonly warmupSteps: number
     readonly weightDecay: number
     readonly betas: readonly [number, number]
     readonly epsilon: number
     readonly clip: number
+    /** Each a step on three of the scored sequences, by index. */
     readonly steps: ReadonlyArray<{
       readonly batch: ReadonlyArray<number>
       readonly learningRate: number
