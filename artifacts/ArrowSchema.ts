@@ -1,7 +1,7 @@
 /** The Arrow types that columns are stored as. */
 import * as Arrow from "apache-arrow"
-import type * as Column from "./Column.ts"
-import type * as TableType from "./TableType.ts"
+import * as Column from "./Column.ts"
+import * as TableType from "./TableType.ts"
 
 /** The Arrow type of a column. */
 export const arrowType = (column: Column.Any): Arrow.DataType => {
@@ -40,6 +40,44 @@ export const arrowSchema = (type: TableType.Any): Arrow.Schema =>
     new Map([["gemflow.table", type.name]])
   )
 
+/** The table type that an Arrow schema made by `arrowSchema` describes; undefined for types that no column has. */
+export const tableTypeOf = (schema: Arrow.Schema): TableType.Any | undefined => {
+  const columns = fieldsOf(schema.fields)
+  return columns === undefined ? undefined : TableType.make(schema.metadata.get("gemflow.table") ?? "", columns)
+}
+
+const fieldsOf = (fields: ReadonlyArray<Arrow.Field>): Column.Fields | undefined => {
+  const columns: Record<string, Column.Any> = {}
+  for (const field of fields) {
+    const column = columnOf(field)
+    if (column === undefined || field.name in columns) return undefined
+    columns[field.name] = column
+  }
+  return columns
+}
+
+const columnOf = ({ metadata, nullable, type }: Arrow.Field): Column.Any | undefined => {
+  const unit = metadata.get("unit")
+  const options = { doc: metadata.get("doc") ?? "", nullable, ...(unit === undefined ? {} : { unit }) }
+  const scalars = [
+    metadata.get("gemflow.kind") === "digest" ? Column.digest(options) : Column.utf8(options),
+    Column.bool(options),
+    Column.int32(options),
+    Column.float32(options),
+    Column.float64(options)
+  ]
+  const item = type.children?.[0]
+  if (Arrow.DataType.isList(type) && item !== undefined) {
+    const of = columnOf(item)
+    return of === undefined ? undefined : Column.list(of, options)
+  }
+  if (Arrow.DataType.isStruct(type)) {
+    const fields = fieldsOf(type.children)
+    return fields === undefined ? undefined : Column.struct(fields, options)
+  }
+  return scalars.find((column) => isStoredAs(type, column))
+}
+
 /** Whether an Arrow type is, buffer for buffer, the one a column is stored as. The name of a list's item is free. */
 export const isStoredAs = (type: Arrow.DataType, column: Column.Any): boolean => {
   switch (column.kind) {
@@ -61,10 +99,11 @@ export const isStoredAs = (type: Arrow.DataType, column: Column.Any): boolean =>
     case "struct": {
       const fields = Object.entries(column.fields)
       const children = type.children ?? []
-      return Arrow.DataType.isStruct(type) && children.length === fields.length && fields.every(([name, field], index) => {
-        const child = children[index]
-        return child !== undefined && child.name === name && isStoredAs(child.type, field)
-      })
+      return Arrow.DataType.isStruct(type) && children.length === fields.length &&
+        fields.every(([name, field], index) => {
+          const child = children[index]
+          return child !== undefined && child.name === name && isStoredAs(child.type, field)
+        })
     }
   }
 }

@@ -14,8 +14,10 @@ export class NotCanonical extends Error {
   readonly path: string
   readonly found: string
   constructor(path: string, found: string) {
-    super(`${path} is ${found}, which has no canonical JSON and so no digest; use null, a boolean, a finite number, a `
-      + `string, an array or a plain object.`)
+    super(
+      `${path} is ${found}, which has no canonical JSON and so no digest; use null, a boolean, a finite number, a `
+        + `string, an array or a plain object.`
+    )
     this.name = "NotCanonical"
     this.path = path
     this.found = found
@@ -67,8 +69,10 @@ const writeObject = (value: object, path: string, ancestors: ReadonlyArray<objec
   }
   if (Object.getOwnPropertySymbols(value).length > 0) throw new NotCanonical(path, "an object with a symbol for a key")
   const fields = Object.entries(value).sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0)
-  return `{${fields.map(([key, item]) => {
-    if (!key.isWellFormed()) throw new NotCanonical(`${path}.${key}`, "under a key with a lone surrogate")
-    return `${JSON.stringify(key)}:${write(item, `${path}.${key}`, within)}`
-  }).join(",")}}`
+  return `{${
+    fields.map(([key, item]) => {
+      if (!key.isWellFormed()) throw new NotCanonical(`${path}.${key}`, "under a key with a lone surrogate")
+      return `${JSON.stringify(key)}:${write(item, `${path}.${key}`, within)}`
+    }).join(",")
+  }}`
 }

@@ -110,8 +110,10 @@ export class Table<T extends TableType.Any> {
   readonly rows = (): ReadonlyArray<TableType.Row<T>> => {
     if (this.#rows === undefined) {
       const columns = Object.keys(this.type.columns).map((name) => [name, this.#columnValues(name)] as const)
-      const rows = Array.from({ length: this.numRows }, (_, index) =>
-        Object.fromEntries(columns.map(([name, values]) => [name, values[index]])))
+      const rows = Array.from(
+        { length: this.numRows },
+        (_, index) => Object.fromEntries(columns.map(([name, values]) => [name, values[index]]))
+      )
       // Every column of the type, with values of its type, as in `column`.
       this.#rows = rows as ReadonlyArray<unknown> as ReadonlyArray<TableType.Row<T>>
     }
@@ -187,7 +189,8 @@ const mismatch = (
   row: number | undefined,
   expected: string,
   found: string
-): TableMismatch => new TableMismatch({ table: type.name, column, ...(row === undefined ? {} : { row }), expected, found })
+): TableMismatch =>
+  new TableMismatch({ table: type.name, column, ...(row === undefined ? {} : { row }), expected, found })
 
 /** Runs `step`, saying of a value that it refuses in which row and column that was. */
 const attribute = (type: TableType.Any, column: string, row: number, step: () => void): void => {

@@ -42,6 +42,8 @@ export const renderValue = (value: unknown): string => {
   if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)
   if (Array.isArray(value)) return `an array of ${value.length}`
   if (typeof value === "function") return "a function"
-  if (typeof value === "object" && value !== null) return `a value of type ${Object.prototype.toString.call(value).slice(8, -1)}`
+  if (typeof value === "object" && value !== null) {
+    return `a value of type ${Object.prototype.toString.call(value).slice(8, -1)}`
+  }
   return String(value)
 }

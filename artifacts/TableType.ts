@@ -33,7 +33,9 @@ export const make = <const Columns extends Column.Fields>(name: string, columns:
   for (const column of Object.keys(columns)) {
     // JavaScript moves integer-like keys to the front of an object, which would silently reorder the columns.
     if (column === "" || /^\d+$/.test(column)) {
-      throw new TypeError(`Table type ${name}: "${column}" cannot name a column; use a word such as "column_${column}".`)
+      throw new TypeError(
+        `Table type ${name}: "${column}" cannot name a column; use a word such as "column_${column}".`
+      )
     }
   }
   return { name, columns }

@@ -2,9 +2,9 @@ import { describe, expect, expectTypeOf, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Column from "../../artifacts/Column.ts"
+import * as Tables from "../../artifacts/index.ts"
 import { Candidates } from "../../artifacts/tables/Candidates.ts"
 import { PreferencePairs } from "../../artifacts/tables/PreferencePairs.ts"
-import * as Tables from "../../artifacts/index.ts"
 import * as TableType from "../../artifacts/TableType.ts"
 
 const Everything = TableType.make("Everything", {
@@ -133,7 +133,8 @@ describe("rowSchema", () => {
 
 describe("the table types of the framework", () => {
   const types = Object.values(Tables).filter((entry): entry is typeof entry & TableType.Any =>
-    typeof entry === "object" && "columns" in entry)
+    typeof entry === "object" && "columns" in entry
+  )
 
   it("document every column", () => {
     expect(types.map((type) => type.name)).toHaveLength(9)
