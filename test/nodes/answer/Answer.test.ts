@@ -19,17 +19,19 @@ describe("lastMarker", () => {
 })
 
 describe("extractAnswer", () => {
-  it.for([
-    ["so 2 + 2 = 4\n#### 4", "4"],
-    ["adds up.\nA: 1,234", "1234"],
-    ["The answer is **-$18.50**.", "-18.5"],
-    ["Answer:\n\n  forty two \n", "forty two"],
-    ["so \\boxed{7}", "7"],
-    ["A: 3\nwait\nA: 4\nbye", "4"],
-    ["Die Antwort ist 4", undefined],
-    ["A: ", undefined],
-    ["答え: 3 #### ４", "４"]
-  ] as const)("%j has the answer %j", ([text, answer]) => {
+  it.for(
+    [
+      ["so 2 + 2 = 4\n#### 4", "4"],
+      ["adds up.\nA: 1,234", "1234"],
+      ["The answer is **-$18.50**.", "-18.5"],
+      ["Answer:\n\n  forty two \n", "forty two"],
+      ["so \\boxed{7}", "7"],
+      ["A: 3\nwait\nA: 4\nbye", "4"],
+      ["Die Antwort ist 4", undefined],
+      ["A: ", undefined],
+      ["答え: 3 #### ４", "４"]
+    ] as const
+  )("%j has the answer %j", ([text, answer]) => {
     expect(extractAnswer(text, defaultMarker)).toBe(answer)
   })
 
@@ -39,15 +41,17 @@ describe("extractAnswer", () => {
 })
 
 describe("normaliseAnswer", () => {
-  it.for([
-    ["1,234,567.0", "1234567"],
-    ["1,23", "1,23"],
-    ["007", "7"],
-    ["12345678901234567890", "12345678901234567890"],
-    ["a  b", "a b"],
-    ["$18", "18"],
-    ["50%", "50%"]
-  ] as const)("%j is %j", ([given, normal]) => {
+  it.for(
+    [
+      ["1,234,567.0", "1234567"],
+      ["1,23", "1,23"],
+      ["007", "7"],
+      ["12345678901234567890", "12345678901234567890"],
+      ["a  b", "a b"],
+      ["$18", "18"],
+      ["50%", "50%"]
+    ] as const
+  )("%j is %j", ([given, normal]) => {
     expect(normaliseAnswer(given)).toBe(normal)
   })
 })

@@ -21,7 +21,9 @@ describe("score", () => {
   it("agrees with numpy on entropies of torch distributions", () => {
     const cases = readFixture("entropy", reference)
     expect(cases.length).toBeGreaterThan(0)
-    for (const { branch_tokens, branching_entropy, entropies, final_entropy, score: expected, start, ...given } of cases) {
+    for (
+      const { branch_tokens, branching_entropy, entropies, final_entropy, score: expected, start, ...given } of cases
+    ) {
       const found = score(Float32Array.from(entropies), start, { ...options, ...given })
       expect(found.final_entropy).toBeCloseTo(final_entropy, 12)
       expect(found.branching_entropy).toBeCloseTo(branching_entropy, 12)
@@ -37,7 +39,11 @@ describe("score", () => {
   })
 
   it("has no branching tokens when the span is the whole response", () => {
-    expect(score(Float64Array.of(1, 2), 0, options)).toMatchObject({ branching_entropy: 0, branch_tokens: 0, score: -1.5 })
+    expect(score(Float64Array.of(1, 2), 0, options)).toMatchObject({
+      branching_entropy: 0,
+      branch_tokens: 0,
+      score: -1.5
+    })
   })
 
   it("states the standard error of its formula", () => {

@@ -1,4 +1,4 @@
-import { expect } from "@effect/vitest"
+import { zipWith } from "effect/Array"
 import * as Schema from "effect/Schema"
 import type { Rating } from "../../../nodes/rank/Rating.ts"
 
@@ -21,15 +21,8 @@ export const Groups = Schema.Array(Schema.Struct({
   ratings: Ratings
 }))
 
-/** Each mu and sigma within `tolerance` of the expected. */
-export const closeTo = (
-  ratings: ReadonlyArray<Rating | undefined>,
-  expected: ReadonlyArray<Rating>,
-  tolerance: number
-) => {
-  expect(ratings).toHaveLength(expected.length)
-  for (const [index, { mu, sigma }] of expected.entries()) {
-    expect(Math.abs((ratings[index]?.mu ?? Number.NaN) - mu)).toBeLessThanOrEqual(tolerance)
-    expect(Math.abs((ratings[index]?.sigma ?? Number.NaN) - sigma)).toBeLessThanOrEqual(tolerance)
-  }
-}
+/** The largest difference of a mu or sigma; NaN when there are not as many. */
+export const deviation = (ratings: ReadonlyArray<Rating>, expected: ReadonlyArray<Rating>): number =>
+  ratings.length !== expected.length
+    ? Number.NaN
+    : Math.max(...zipWith(ratings, expected, (a, b) => Math.max(Math.abs(a.mu - b.mu), Math.abs(a.sigma - b.sigma))))

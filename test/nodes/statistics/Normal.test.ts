@@ -1,5 +1,4 @@
 import { describe, expect, it } from "@effect/vitest"
-import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { normalCdf, normalQuantile } from "../../../nodes/statistics/Normal.ts"
 import { readFixture } from "../readFixture.ts"
@@ -14,6 +13,7 @@ describe("normalCdf", () => {
     for (const { value, x } of cdf) expect(Math.abs(normalCdf(x) / value - 1)).toBeLessThan(1e-10)
   })
 
-  it.effect.prop("is undone by the quantile", [Schema.Finite.check(Schema.isBetween({ minimum: -6, maximum: 3 }))], ([x]) =>
-    Effect.sync(() => expect(normalQuantile(normalCdf(x))).toBeCloseTo(x, 8)))
+  it("is undone by the quantile", () => {
+    for (let x = -6; x <= 3; x += 0.37) expect(normalQuantile(normalCdf(x))).toBeCloseTo(x, 8)
+  })
 })

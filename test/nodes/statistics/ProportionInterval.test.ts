@@ -55,7 +55,10 @@ describe("bootstrapInterval", () => {
 
   it("widens when the observations of a prompt agree", () => {
     const options = { resamples: 500, seed: 2 }
-    const grouped = bootstrapInterval(Array.from({ length: 20 }, (_, i) => ({ successes: i < 10 ? 10 : 0, size: 10 })), options)
+    const grouped = bootstrapInterval(
+      Array.from({ length: 20 }, (_, i) => ({ successes: i < 10 ? 10 : 0, size: 10 })),
+      options
+    )
     const single = bootstrapInterval(alone(100, 200), options)
     expect(grouped.high - grouped.low).toBeGreaterThan(2 * (single.high - single.low))
   })

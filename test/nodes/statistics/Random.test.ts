@@ -3,12 +3,13 @@ import * as Schema from "effect/Schema"
 import { seededRandom, shuffled } from "../../../nodes/statistics/Random.ts"
 import { readFixture } from "../readFixture.ts"
 
+const draws = (seed: number) => {
+  const random = seededRandom(seed)
+  return Array.from({ length: 20 }, () => random.below(1000))
+}
+
 describe("seededRandom", () => {
   it("repeats for a seed and differs between seeds", () => {
-    const draws = (seed: number) => {
-      const random = seededRandom(seed)
-      return Array.from({ length: 20 }, () => random.below(1000))
-    }
     expect(draws(1)).toEqual(draws(1))
     expect(draws(1)).not.toEqual(draws(2))
   })
@@ -27,7 +28,7 @@ describe("seededRandom", () => {
 
   it("is uniform: chi-squared over 10 cells stays below its 99.9 % point", () => {
     const random = seededRandom(3)
-    const counts = new Array<number>(10).fill(0)
+    const counts = Array.from({ length: 10 }, () => 0)
     for (let draw = 0; draw < 20_000; draw++) {
       const cell = random.below(10)
       counts[cell] = (counts[cell] ?? 0) + 1
