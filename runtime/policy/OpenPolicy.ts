@@ -12,7 +12,7 @@ import { generate } from "./Generate.ts"
 import { parameterCount } from "./LlamaTensors.ts"
 import type { Policy } from "./Policy.ts"
 import { openTokenizer } from "./PolicyTokenizer.ts"
-import { score } from "./ScoreSequences.ts"
+import { score } from "./Score.ts"
 import { train } from "./Train.ts"
 
 /**
