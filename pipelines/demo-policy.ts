@@ -1,0 +1,38 @@
+/**
+ * How the embedded demo policy was made, from nothing: a generated corpus, a tokenizer trained on it, a Llama of half a
+ * million random weights, one pass of pretraining. `npm run demo-policy` runs it and writes the results beside it
+ * (pipelines/demo/policy, pipelines/demo/preference-pairs.jsonl); `npm start` only reads those.
+ */
+import { pipeline } from "gemflow"
+import { DemoCorpus } from "./demo/DemoCorpus.ts"
+import { DemoPairs } from "./demo/DemoPairs.ts"
+import { DemoTokenizer } from "./demo/DemoTokenizer.ts"
+import { Pretrain } from "./demo/Pretrain.ts"
+import { RandomPolicy } from "./demo/RandomPolicy.ts"
+
+export default pipeline("demo-policy", () => {
+  const documents = DemoCorpus({ documents: 96_000, seed: 1000 })
+  const tokenizer = DemoTokenizer({ documents: 20_000 }, { documents })
+  const initial = RandomPolicy({
+    hidden_size: 128,
+    intermediate_size: 256,
+    layers: 3,
+    heads: 4,
+    key_value_heads: 2,
+    context_length: 512,
+    initializer_range: 0.08,
+    seed: 0
+  }, { tokenizer })
+  const policy = Pretrain({
+    batch_documents: 16,
+    learning_rate: 1.5e-3,
+    schedule: "cosine",
+    warmup_steps: 100,
+    weight_decay: 0.01,
+    beta2: 0.98
+  }, { policy: initial, documents })
+
+  // Training and held-out pairs share no sum, whatever their wording: gem.ts splits by prompt on top of that.
+  DemoPairs({ pairs: 400, seed: 21, held_out: false })
+  return policy
+})
