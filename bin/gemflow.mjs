@@ -5,6 +5,7 @@ import { existsSync } from "node:fs"
 import * as nodeModule from "node:module"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { cacheStrippedTypes } from "./strip-types.mjs"
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const [major, minor] = process.versions.node.split(".").map(Number)
@@ -16,6 +17,7 @@ if (nodeSuffices) {
   nodeModule.enableCompileCache?.()
   const source = join(root, "runtime", "cli", "main.ts")
   const isCheckout = existsSync(source) && !root.includes(`${join("node_modules", "gemflow")}`)
+  cacheStrippedTypes(join(isCheckout ? join(root, "node_modules") : dirname(root), ".cache", "gemflow"))
   if (isCheckout) resolveGemflowToSources()
   const { main } = await import(isCheckout ? source : join(root, "dist", "runtime", "cli", "main.js"))
   process.exitCode = await main(process.argv.slice(2))

@@ -2,14 +2,17 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { availableParallelism } from "node:os"
 import { ArtifactStore } from "../../artifacts/ArtifactStore.ts"
 import { execute } from "../execution/Executor.ts"
+import { Catalog } from "../lineage/Catalog.ts"
 import { select as selectNodes } from "../pipeline/Select.ts"
 import { NodesFailed } from "./ExitCode.ts"
 import * as Options from "./Options.ts"
 import { outputWidth, print, writeError, writeOut } from "./Output.ts"
+import { resultTable, ShownTable, shownTable } from "./render/ResultTable.ts"
 import { jsonLines, plainLines, type RunRenderer } from "./render/RunRenderer.ts"
 import { styleOf } from "./render/Style.ts"
 import { devicesLayer, namedBy, openPipeline, storeLayer } from "./Workspace.ts"
@@ -98,8 +101,17 @@ const rendererFor = (json: boolean) =>
   )
 
 const printResult = Effect.fnUntraced(function*(digest: string) {
+  const catalog = yield* Catalog
+  // Kept with the digest of the table, so that showing it again needs no Arrow.
+  const kept = decodeShown(yield* catalog.memo("result", digest))
+  const shown = Option.isSome(kept) ? kept.value : yield* readResult(digest)
+  if (Option.isNone(kept)) yield* catalog.setMemo("result", digest, shown)
+  yield* print(`\n${resultTable(shown, styleOf(process.stdout), outputWidth())}`)
+})
+
+const decodeShown = Schema.decodeUnknownOption(ShownTable)
+
+const readResult = Effect.fnUntraced(function*(digest: string) {
   const store = yield* ArtifactStore
-  const table = yield* store.open(digest)
-  const { resultTable } = yield* Effect.promise(() => import("./render/ResultTable.ts"))
-  yield* print(`\n${resultTable(table, { style: styleOf(process.stdout), width: outputWidth(), rows: resultRows })}`)
+  return shownTable(yield* store.open(digest), resultRows)
 })

@@ -13,7 +13,7 @@ import * as Options from "./Options.ts"
 import { outputWidth, print, printJson } from "./Output.ts"
 import { jsonValue } from "./render/Cell.ts"
 import { count, formatBytes, formatNumber } from "./render/Numbers.ts"
-import { resultTable } from "./render/ResultTable.ts"
+import { resultTable, shownTable } from "./render/ResultTable.ts"
 import { type Style, styleOf } from "./render/Style.ts"
 import { oneLine, textTable } from "./render/TextTable.ts"
 import { namedOne, openPipeline, readerLayer } from "./Workspace.ts"
@@ -72,7 +72,7 @@ export const showCommand = Command.make("show", {
           + `${digest.slice(0, 12)}, computed by run ${action.run}\n`
       )
       yield* print(`${columnTable(columns, table.type.columns, style)}\n`)
-      if (options.rows > 0) yield* print(resultTable(table, { style, width: outputWidth(), rows: options.rows }))
+      if (options.rows > 0) yield* print(resultTable(shownTable(table, options.rows), style, outputWidth()))
     }).pipe(Effect.provide(readerLayer(project.store)))
   })).pipe(
     Command.withDescription("Show what a node made: its columns, statistics and first rows."),

@@ -1,4 +1,5 @@
 /** The rows of a table for a terminal, intervals in one column with what they belong to. */
+import * as Schema from "effect/Schema"
 import type * as Column from "../../../artifacts/Column.ts"
 import type { Table } from "../../../artifacts/Table.ts"
 import type * as TableType from "../../../artifacts/TableType.ts"
@@ -7,26 +8,32 @@ import { count, formatInterval } from "./Numbers.ts"
 import type { Style } from "./Style.ts"
 import { textTable } from "./TextTable.ts"
 
-export interface ResultTableOptions {
-  readonly style: Style
-  readonly width: number
-  /** At most this many rows are shown. */
-  readonly rows: number
-}
-
 /** No cell is wider than this; text columns may hold pages. */
 const widestCell = 60
 
-export const resultTable = (table: Table<TableType.Any>, { rows, style, width }: ResultTableOptions): string => {
-  const shown = table.rows().slice(0, rows)
+/** A table ready to be shown: what its cells say, before they are laid out for a window. */
+export const ShownTable = Schema.Struct({
+  columns: Schema.Array(Schema.Struct({ title: Schema.String, align: Schema.Literals(["left", "right"]) })),
+  rows: Schema.Array(Schema.Array(Schema.String)),
+  /** How many rows the table has beyond these. */
+  hidden: Schema.Int
+})
+export type ShownTable = typeof ShownTable.Type
+
+/** The first rows of a table, at most `limit`. */
+export const shownTable = (table: Table<TableType.Any>, limit: number): ShownTable => {
+  const rows = table.rows().slice(0, limit)
   const columns = displayedColumns(table.type.columns)
-  const text = textTable(
-    columns.map(({ numeric, title }) => ({ title, align: numeric ? "right" : "left" })),
-    shown.map((row) => columns.map(({ render }) => render(row))),
-    style,
-    width
-  )
-  const hidden = table.numRows - shown.length
+  return {
+    columns: columns.map(({ numeric, title }) => ({ title, align: numeric ? "right" : "left" })),
+    rows: rows.map((row) => columns.map(({ render }) => render(row))),
+    hidden: table.numRows - rows.length
+  }
+}
+
+/** The table as text that fits `width` cells. */
+export const resultTable = ({ columns, hidden, rows }: ShownTable, style: Style, width: number): string => {
+  const text = textTable(columns, rows, style, width)
   return hidden > 0 ? `${text}\n${style.dim(`… and ${count(hidden, "more row")}`)}` : text
 }
 
