@@ -6,6 +6,7 @@ import type { FileHandle } from "node:fs/promises"
 import { tableTypeOf } from "./ArrowSchema.ts"
 import type { StoredTable } from "./Manifest.ts"
 import { Table } from "./Table.ts"
+import type { TableMismatch } from "./TableMismatch.ts"
 import type * as TableType from "./TableType.ts"
 
 /** Writes a table as an Arrow IPC file, a buffer at a time, and says what was written. */
@@ -25,13 +26,11 @@ export const writeArrowFile = async (handle: FileHandle, table: Arrow.Table): Pr
  * The table of an Arrow IPC file that `writeArrowFile` wrote, with all its columns, as views of the file's bytes. Arrow JS
  * may fail in any way on bytes that were altered, or not end: compare their hash first.
  */
-export const parseArrowFile = (bytes: Uint8Array): Effect.Effect<Table<TableType.Any>, Error> =>
-  Effect.gen(function*() {
-    const arrow = yield* attempt(() => Arrow.tableFromIPC(bytes))
-    const type = yield* attempt(() => tableTypeOf(arrow.schema))
-    if (type === undefined) return yield* Effect.fail(new Error("it has columns of types that no table type has"))
-    return yield* Table.fromArrow(type, arrow)
+export const parseArrowFile = (bytes: Uint8Array): Effect.Effect<Table<TableType.Any>, TableMismatch> =>
+  Effect.suspend(() => {
+    const arrow = Arrow.tableFromIPC(bytes)
+    const type = tableTypeOf(arrow.schema)
+    return type === undefined
+      ? Effect.die(new Error("A stored table has columns that no table type has."))
+      : Table.fromArrow(type, arrow)
   })
-
-const attempt = <A>(parse: () => A): Effect.Effect<A, Error> =>
-  Effect.try({ try: parse, catch: (error) => error instanceof Error ? error : new Error(String(error)) })

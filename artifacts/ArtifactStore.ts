@@ -95,7 +95,7 @@ const makeStore = (root: string): ArtifactStore["Service"] => {
     Effect.flatMap(tables.open(digest), (table) => table.project(type)).pipe(Effect.withSpan("ArtifactStore.get"))
 
   const has = Effect.fn("ArtifactStore.has")(function*(digest: string) {
-    const table = yield* Effect.catchTag(tables.describe(digest), "ArtifactAbsent", () => Effect.succeed(undefined))
+    const table = yield* Effect.catchTag(tables.describe(digest), "ArtifactAbsent", () => Effect.void)
     if (table === undefined) return yield* directories.has(digest)
     for (const directory of table.directories) {
       if (!(yield* directories.has(directory))) return false

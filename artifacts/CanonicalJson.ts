@@ -68,7 +68,7 @@ const writeObject = (value: object, path: string, ancestors: ReadonlyArray<objec
     throw new NotCanonical(path, `an instance of ${value.constructor.name}`)
   }
   if (Object.getOwnPropertySymbols(value).length > 0) throw new NotCanonical(path, "an object with a symbol for a key")
-  const fields = Object.entries(value).sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0)
+  const fields = Object.entries(value).toSorted(([a], [b]) => a < b ? -1 : a > b ? 1 : 0)
   return `{${
     fields.map(([key, item]) => {
       if (!key.isWellFormed()) throw new NotCanonical(`${path}.${key}`, "under a key with a lone surrogate")

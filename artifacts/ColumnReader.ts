@@ -5,7 +5,7 @@ import type * as Column from "./Column.ts"
 /** The values of a checked chunk (CheckChunk.ts), from one index to another. Lists of numbers are views of its buffer. */
 export const readChunk = (column: Column.Any, chunk: Chunk, from = 0, to = chunk.length): Array<unknown> => {
   const read = reader(column, chunk)
-  const values = new Array<unknown>(to - from)
+  const values = Array.from<unknown>({ length: to - from })
   const maybeNull = hasNulls(chunk)
   for (let index = from; index < to; index++) {
     values[index - from] = maybeNull && isNull(chunk, index) ? null : read(index)

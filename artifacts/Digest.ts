@@ -36,7 +36,7 @@ export const digestTable = <T extends TableType.Any>(table: Table<T>): TableDige
     table: table.type.name,
     numRows: table.numRows,
     columns,
-    directories: [...directories(table)].sort()
+    directories: [...directories(table)].toSorted()
   })
   return {
     digest: digestJson(manifest),

@@ -24,6 +24,6 @@ export const readManifest = <M>(
       ? yield* Files.attemptExisting("read a manifest", file, () => fs.readFile(file, "utf8"))
       : undefined
     if (text === undefined) return undefined
-    const decoded = Schema.decodeUnknownOption(Schema.fromJsonString(schema))(text)
+    const decoded = Schema.decodeOption(Schema.fromJsonString(schema))(text)
     return Option.isSome(decoded) && digestJson(named(decoded.value)) === digest ? decoded.value : "damaged"
   })

@@ -13,6 +13,13 @@ import * as Files from "./StoreFiles.ts"
 import type { Table } from "./Table.ts"
 import type * as TableType from "./TableType.ts"
 
+/** What changes when a file is written again. */
+const stamp = (file: string) =>
+  Files.attemptExisting("read an artifact", file, async () => {
+    const { ino, mtimeMs, size } = await fs.stat(file)
+    return { size, text: `${ino} ${size} ${mtimeMs}` }
+  })
+
 export const tableStore = (root: string) => {
   const tablePath = (digest: string) => path.join(Files.objectPath(root, digest), "table.arrow")
   const quarantine = (digest: string) => Files.quarantine(root, [Files.objectPath(root, digest)])
@@ -20,11 +27,6 @@ export const tableStore = (root: string) => {
 
   // Files whose bytes this process has checked, by their stamp, so that each is hashed once.
   const checked = new Map<string, string>()
-  const stamp = (file: string) =>
-    Files.attemptExisting("read an artifact", file, async () => {
-      const { ino, mtimeMs, size } = await fs.stat(file)
-      return { size, text: `${ino} ${size} ${mtimeMs}` }
-    })
 
   /** What is stored of a table, if its file has the size that was written. */
   const locate = (digest: string): Effect.Effect<StoredTable, ArtifactAbsent | StoreError> =>
@@ -74,7 +76,7 @@ export const tableStore = (root: string) => {
   const verify = (digest: string): Effect.Effect<boolean, StoreError> =>
     Effect.gen(function*() {
       checked.delete(digest)
-      const table = yield* Effect.catchTag(open(digest), "ArtifactAbsent", () => Effect.succeed(undefined))
+      const table = yield* Effect.catchTag(open(digest), "ArtifactAbsent", () => Effect.void)
       if (table === undefined) return false
       const { digestTable } = yield* Effect.promise(() => import("./Digest.ts"))
       if (digestTable(table).digest === digest) return true
