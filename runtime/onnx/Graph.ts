@@ -101,6 +101,11 @@ export class Graph {
     return taken === 0 ? name : this.unique(`${name}_${taken}`)
   }
 
+  /** A new symbol for a dimension that only the running program knows. */
+  symbol(name: string): string {
+    return this.unique(name.replaceAll(/[^\w.]/g, "_"))
+  }
+
   add(name: string, dtype: DType, shape: Shape, producer?: Node): Tensor {
     const tensor: Tensor = { graph: this, name, dtype, shape: shape.map(canonical), producer }
     tensor.shape.forEach((dim, axis) => {

@@ -78,7 +78,7 @@ export const loop = <State extends string, Scan extends string = never>(
   // Symbols that only the body knows have another, unknown value after it.
   const outside = renamed(outer, body.name)
   const early = ends || options.proceed !== undefined
-  const rounds = typeof options.trips === "object" || early ? outer.unique(`${body.name}.trips`) : options.trips
+  const rounds = typeof options.trips === "object" || early ? outer.symbol(`${body.name}.trips`) : options.trips
   const results = emitMany({
     op: "Loop",
     inputs: [
@@ -122,7 +122,7 @@ export const ifElse = (
     sameType("ifElse", [a, b])
     if (a.shape.length !== b.shape.length) fail("ifElse", [a, b], "the branches give different numbers of axes")
     const [left, right] = [outside[0](a.shape), outside[1](b.shape)]
-    const shape = left.map((dim, axis) => dim === right[axis] ? dim : outer.unique(`${taken.body.name}.size`))
+    const shape = left.map((dim, axis) => dim === right[axis] ? dim : outer.symbol(`${taken.body.name}.size`))
     return { dtype: a.dtype, shape }
   })
   return emitMany({
@@ -178,7 +178,7 @@ const renamed = (outer: Graph, name: string): (shape: Shape) => Shape => {
   const names = new Map<string, string>()
   const rename = (symbol: string): string => {
     if (outer.knows(symbol)) return symbol
-    const known = names.get(symbol) ?? outer.unique(`${name}.${symbol}`)
+    const known = names.get(symbol) ?? outer.symbol(`${name}.${symbol}`)
     names.set(symbol, known)
     return known
   }

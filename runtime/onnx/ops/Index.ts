@@ -1,9 +1,14 @@
 import { axisOf, sameType } from "../Broadcast.ts"
-import { type Dim, printShape, sameShape, type Shape } from "../Dimension.ts"
+import { type Dim, printShape, sameShape, type Shape, sizeOf } from "../Dimension.ts"
 import { constant, emit, emitMany, fail, type Tensor } from "../Graph.ts"
 import { int64, tensorData } from "../TensorData.ts"
+import { mod, mul } from "./Arithmetic.ts"
 import { zeros } from "./Fill.ts"
-import { transpose, unsqueeze } from "./Layout.ts"
+import { reshape, transpose } from "./Layout.ts"
+import { cast } from "./Logic.ts"
+import { reduceSum } from "./Reduce.ts"
+import { extent, shapeVector } from "./Shape.ts"
+import { sumByIndex } from "./SumByIndex.ts"
 
 /** Whole slices of `x` along an axis, chosen by index: embedding lookup with axis 0. Negative indices count from the back. */
 export const gather = (x: Tensor, indices: Tensor, axis = 0): Tensor => {
@@ -21,12 +26,14 @@ export const gather = (x: Tensor, indices: Tensor, axis = 0): Tensor => {
 
 /** Adds each slice of `dy` to the position its index names; the indexed axis is moved to the front for that. */
 const gatherGradient = (dy: Tensor, x: Tensor, indices: Tensor, at: number): Tensor => {
-  const [before, indexed] = [at, indices.shape.length]
+  const indexed = indices.shape.length
   const axes = dy.shape.map((_, axis) => axis)
-  const updates = transpose(dy, [...axes.slice(before, before + indexed), ...axes.slice(0, before), ...axes.slice(before + indexed)])
+  const slices = transpose(dy, [...axes.slice(at, at + indexed), ...axes.slice(0, at), ...axes.slice(at + indexed)])
+  const size = x.shape[at] as Dim
+  const positions = mod(cast(indices, "int64"), extent(x.graph, size))
+  const count = sizeOf(indices.shape)
+  const sums = sumByIndex(reshape(slices, [count, ...slices.shape.slice(indexed)]), reshape(positions, [count]), size)
   const front = [at, ...x.shape.map((_, axis) => axis).filter((axis) => axis !== at)]
-  const moved = front.map((axis) => x.shape[axis] as Dim)
-  const sums = scatterND(zeros(x.graph, x.dtype, moved), unsqueeze(indices, [-1]), updates, "add")
   return transpose(sums, front.map((_, axis) => front.indexOf(axis)))
 }
 
@@ -79,17 +86,30 @@ export const scatterElements = (
 /** Slices of `x` chosen by index tuples, the last axis of `indices`: `y[i] = x[indices[i][0], indices[i][1], ...]`. */
 export const gatherND = (x: Tensor, indices: Tensor): Tensor => {
   integers("gatherND", indices)
+  const shape = tupleShape("gatherND", x, indices)
   return emit({
     op: "GatherND",
     inputs: [x, indices],
     dtype: x.dtype,
-    shape: tupleShape("gatherND", x, indices),
-    gradient: (dy) => [scatterND(zeros(x.graph, x.dtype, x.shape), indices, dy, "add")]
+    shape,
+    gradient: (dy) => [gatherNDGradient(dy, x, indices)]
   })
 }
 
-/** A copy of `x` with slices replaced or added to where `gatherND` would have read. With "none" indices must not repeat. */
-export const scatterND = (x: Tensor, indices: Tensor, updates: Tensor, reduction: ScatterReduction = "none"): Tensor => {
+/** Index tuples become row-major positions: the sum of index times stride. */
+const gatherNDGradient = (dy: Tensor, x: Tensor, indices: Tensor): Tensor => {
+  const depth = indices.shape.at(-1) as number
+  const dims = x.shape.slice(0, depth)
+  const strides = dims.map((_, axis) => sizeOf(dims.slice(axis + 1)))
+  const within = mod(cast(indices, "int64"), shapeVector(x.graph, dims))
+  const positions = reduceSum(mul(within, shapeVector(x.graph, strides)), { axes: [-1] })
+  const count = sizeOf(positions.shape)
+  const rows = reshape(dy, [count, ...x.shape.slice(depth)])
+  return reshape(sumByIndex(rows, reshape(positions, [count]), sizeOf(dims)), x.shape)
+}
+
+/** A copy of `x` with slices replaced where `gatherND` would have read. Indices must not repeat; see `sumByIndex` for adding. */
+export const scatterND = (x: Tensor, indices: Tensor, updates: Tensor): Tensor => {
   integers("scatterND", indices)
   sameType("scatterND", [x, updates])
   const expected = tupleShape("scatterND", x, indices)
@@ -97,11 +117,10 @@ export const scatterND = (x: Tensor, indices: Tensor, updates: Tensor, reduction
   return emit({
     op: "ScatterND",
     inputs: [x, indices, updates],
-    attributes: { reduction: { string: reduction } },
     dtype: x.dtype,
     shape: x.shape,
     gradient: (dy) => [
-      reduction === "add" ? dy : scatterND(dy, indices, zeros(x.graph, x.dtype, updates.shape)),
+      scatterND(dy, indices, zeros(x.graph, x.dtype, updates.shape)),
       undefined,
       gatherND(dy, indices)
     ]

@@ -1,0 +1,56 @@
+import type { Dim } from "../Dimension.ts"
+import { constant, emit, emitMany, fail, type Tensor } from "../Graph.ts"
+import { int64 } from "../TensorData.ts"
+import { sub } from "./Arithmetic.ts"
+import { zeros } from "./Fill.ts"
+import { gather, scatterND } from "./Index.ts"
+import { concat, slice } from "./Join.ts"
+import { flatten, reshape, squeeze, unsqueeze } from "./Layout.ts"
+import { cast, equal, not } from "./Logic.ts"
+import { cumSum } from "./Scan.ts"
+import { shapeVector } from "./Shape.ts"
+
+/**
+ * Adds up the rows that share an index: `y[k] = sum of values[i] where indices[i] = k`, for `values` [n, ...] and
+ * `indices` int64 [n] in [0, size). It is what looking rows up does to their gradients.
+ *
+ * Rows are sorted by index, and the sum of each group is a difference of running sums, in float64 so that nothing is
+ * lost. ScatterND with reduction "add" would be the op for this, but onnxruntime's CPU kernel adds from several threads
+ * without a lock and loses updates of repeated indices (onnxruntime #18048, #23396); ScatterElements is right, in one
+ * thread, and takes twice as long as this does. This also gives the same bits in every run on every provider.
+ */
+export const sumByIndex = (values: Tensor, indices: Tensor, size: Dim): Tensor => {
+  const [count] = values.shape
+  if (count === undefined || indices.dtype !== "int64" || indices.shape.length !== 1 || indices.shape[0] !== count) {
+    return fail("sumByIndex", [values, indices], "needs one int64 index per row")
+  }
+  const { graph } = values
+  const rows = values.shape.length === 2 ? values : flatten(unsqueeze(values, [1]), 1)
+  const total = shapeVector(graph, [count])
+  const [sorted, order] = emitMany({
+    op: "TopK",
+    inputs: [indices, total],
+    attributes: { axis: { int: 0 }, largest: { int: 0 } },
+    outputs: [{ dtype: "int64", shape: [count] }, { dtype: "int64", shape: [count] }]
+  }) as [Tensor, Tensor]
+
+  // A group begins where the sorted index differs from the one before it, and ends where the next begins.
+  const before = concat([constant(graph, int64([1], [-1])), slice(sorted, 0, 0, -1)], 0)
+  const groups = graph.symbol("groups")
+  const isFirst = not(equal(sorted, before))
+  const first = squeeze(emit({ op: "NonZero", inputs: [isFirst], dtype: "int64", shape: [1, groups] }), [0])
+  const end = concat([slice(first, 0, 1), total], 0)
+
+  const running = cumSum(cast(gather(rows, order), "float64"), 0)
+  const sumBefore = concat([zeros(graph, "float64", [1, rows.shape[1] as Dim]), running], 0)
+  const sums = cast(sub(gather(sumBefore, end), gather(sumBefore, first)), values.dtype)
+  const result = scatterND(zeros(graph, values.dtype, [size, rows.shape[1] as Dim]), unsqueeze(gather(sorted, first), [1]), sums)
+  return emit({
+    op: "Identity",
+    inputs: [reshape(result, [size, ...values.shape.slice(1)])],
+    dtype: values.dtype,
+    shape: [size, ...values.shape.slice(1)],
+    differentiable: [values],
+    gradient: (dy) => [gather(dy, indices)]
+  })
+}
