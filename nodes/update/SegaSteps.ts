@@ -27,8 +27,8 @@ export interface SegaOptions {
 }
 
 /**
- * The weighted sequences of each step. Candidates of weight 0 add nothing to the gradient and are left out, though k counts
- * them; a step without any other has no gradient and is left out too.
+ * The weighted sequences of each step. Candidates of weight 0, or without tokens, add nothing to the gradient and are left
+ * out, though k counts them; a step without any other has no gradient and is left out too.
  */
 export const segaSteps = (
   groups: ReadonlyArray<ReadonlyArray<WeightedCandidate>>,
@@ -41,7 +41,7 @@ export const segaSteps = (
     for (let start = 0; start < order.length; start += options.batch_prompts) {
       const batch = order.slice(start, start + options.batch_prompts)
       const step = batch.flatMap((group) =>
-        group.filter(({ weight }) => weight !== 0).map(({ prompt, response, weight }) => {
+        group.filter(({ response, weight }) => weight !== 0 && response.length > 0).map(({ prompt, response, weight }) => {
           const length = options.normalise === "token" ? response.length : 1
           return { prompt, response, weight: weight / (group.length * batch.length * length) }
         })

@@ -20,7 +20,10 @@ export const temporaryDirectory = Effect.acquireRelease(
 export const services = (root: string) =>
   Layer.mergeAll(NodeServices.layer, ArtifactStore.layer(root), Sessions.layer, Layer.succeed(Device, "cpu"))
 
-type Tables = Readonly<Record<string, Table<TableType.Any> | ReadonlyArray<Table<TableType.Any>>>>
+/** A table of any type: what wiring asks of it. */
+type Wired = Pick<Table<TableType.Any>, "project">
+
+type Tables = Readonly<Record<string, Wired | ReadonlyArray<Wired>>>
 
 /**
  * Runs a node as the executor does: the config is decoded, each input is projected to the columns that the node declares,
@@ -39,9 +42,9 @@ export const runNode = Effect.fnUntraced(function*<T extends TableType.Any>(
     const given = tables[name]
     if (given === undefined) throw new Error(`the test wires nothing to ${name}`)
     const type = "_tag" in input ? input.type : input
-    projected[name] = Array.isArray(given)
-      ? yield* Effect.forEach(given, (table: Table<TableType.Any>) => table.project(type))
-      : yield* (given as Table<TableType.Any>).project(type)
+    projected[name] = "project" in given
+      ? yield* given.project(type)
+      : yield* Effect.forEach(given, (table) => table.project(type))
   }
   const rows = yield* run({ config: decoded, inputs: projected, progress: () => Effect.void })
   const table = yield* Table.fromRows(node.definition.output, rows)
