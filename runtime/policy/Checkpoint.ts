@@ -2,12 +2,13 @@
 import * as Effect from "effect/Effect"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
+import { readHeader, type SafetensorsError, type SafetensorsHeader } from "../../artifacts/Safetensors.ts"
 import type { TensorData } from "../onnx/TensorData.ts"
 import { CheckpointError } from "./CheckpointError.ts"
 import { readJson } from "./CheckpointFile.ts"
 import { decodeLlamaConfig, type LlamaConfig } from "./LlamaConfig.ts"
 import { llamaTensors } from "./LlamaTensors.ts"
-import { readFloat32, readTensors, type StoredTensor, storedTypes } from "./WeightFile.ts"
+import { isStoredType, readWeights, storedTypes } from "./WeightFile.ts"
 import { fixedWeights, type WeightSource } from "./WeightSource.ts"
 
 export interface Checkpoint {
@@ -21,7 +22,7 @@ export interface Checkpoint {
    */
   readonly source: WeightSource
   /** All weights as float32, in memory of their own at each call. */
-  readonly load: Effect.Effect<ReadonlyMap<string, TensorData>, CheckpointError>
+  readonly load: Effect.Effect<ReadonlyMap<string, TensorData>, SafetensorsError>
 }
 
 export const WEIGHTS_FILE = "model.safetensors"
@@ -31,13 +32,15 @@ export const openCheckpoint = Effect.fn("Checkpoint.open")(function*(directory: 
   const configJson = yield* readJson(directory, "config.json")
   const config = yield* decodeLlamaConfig(join(directory, "config.json"), configJson)
   const path = yield* weightsPath(directory)
-  const stored = yield* readTensors(path)
-  yield* checkTensors(path, config, stored)
-  const load = readFloat32(path, new Map([...stored].filter(([name]) => llamaTensors(config).has(name))))
-  const inPlace = [...stored.values()].every(({ dtype }) => dtype === "F32")
+  const header = yield* readHeader(path)
+  yield* checkTensors(config, header)
+  const expected = llamaTensors(config)
+  const weights = { ...header, tensors: new Map([...header.tensors].filter(([name]) => expected.has(name))) }
+  const load = readWeights(weights)
+  const inPlace = [...weights.tensors.values()].every(({ dtype }) => dtype === "F32")
   const converted = inPlace ? new Map<string, TensorData>() : yield* load
   const source = fixedWeights(config, (name) => {
-    const { length, offset } = stored.get(name) as StoredTensor
+    const { length, offset } = weights.tensors.get(name) ?? { length: 0, offset: 0 }
     return converted.get(name) ?? { location: WEIGHTS_FILE, offset, length }
   })
   const checkpoint: Checkpoint = { directory, config, configJson: Object(configJson), source, load }
@@ -60,17 +63,17 @@ const weightsPath = Effect.fnUntraced(function*(directory: string) {
 
 /** Every tensor of the architecture, with its shape, in a type that can be read. */
 const checkTensors = Effect.fnUntraced(
-  function*(path: string, config: LlamaConfig, stored: ReadonlyMap<string, StoredTensor>) {
+  function*(config: LlamaConfig, { path, tensors }: SafetensorsHeader) {
     const fault = (place: string, problem: string) =>
       new CheckpointError({ path, place, problem, remedy: "Use weights and config.json that were saved together." })
     const expected = llamaTensors(config)
     for (const [name, shape] of expected) {
-      const tensor = stored.get(name)
+      const tensor = tensors.get(name)
       if (tensor === undefined) return yield* fault(name, "is missing")
       if (tensor.shape.join() !== shape.join()) {
         return yield* fault(name, `has shape [${tensor.shape}], and config.json asks for [${shape}]`)
       }
-      if (!(tensor.dtype in storedTypes)) {
+      if (!isStoredType(tensor.dtype)) {
         return yield* new CheckpointError({
           path,
           place: name,
@@ -79,7 +82,7 @@ const checkTensors = Effect.fnUntraced(
         })
       }
     }
-    for (const name of stored.keys()) {
+    for (const name of tensors.keys()) {
       if (!expected.has(name) && !ignored.test(name)) {
         return yield* fault(name, "is a tensor that the Llama architecture of config.json does not have")
       }

@@ -1,5 +1,6 @@
 /** What a policy can do: the interface that nodes use. `OpenPolicy.ts` makes one from a checkpoint directory. */
 import type * as Effect from "effect/Effect"
+import type { SafetensorsError } from "../../artifacts/Safetensors.ts"
 import type { SessionError } from "../onnx/SessionError.ts"
 import type { CheckpointError } from "./CheckpointError.ts"
 import type { Schedule } from "./LearningRate.ts"
@@ -90,7 +91,7 @@ export interface TrainStep {
 export interface Trained {
   readonly steps: ReadonlyArray<TrainStep>
   /** Writes the trained weights as a HuggingFace directory, with the config and tokenizer they were opened with. */
-  readonly save: (directory: string) => Effect.Effect<void, CheckpointError | SessionError>
+  readonly save: (directory: string) => Effect.Effect<void, CheckpointError | SafetensorsError | SessionError>
 }
 
 export interface Policy {
@@ -106,5 +107,5 @@ export interface Policy {
   /** Leaves the policy as it is; the trained weights are reached through `save`. Progress is reported by `onStep`. */
   readonly train: (
     request: TrainRequest
-  ) => Effect.Effect<Trained, PolicyRequestError | TrainingDiverged | SessionError | CheckpointError>
+  ) => Effect.Effect<Trained, PolicyRequestError | TrainingDiverged | SessionError | SafetensorsError>
 }

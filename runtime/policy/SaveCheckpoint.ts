@@ -7,7 +7,7 @@ import { join, resolve } from "node:path"
 import type { TensorData } from "../onnx/TensorData.ts"
 import { type Checkpoint, WEIGHTS_FILE } from "./Checkpoint.ts"
 import { CheckpointError } from "./CheckpointError.ts"
-import { writeFloat32 } from "./WeightFile.ts"
+import { writeWeights } from "./WeightFile.ts"
 
 /** Files of a checkpoint beside its weights and config.json, copied byte by byte where they exist. */
 export const companionFiles = [
@@ -62,7 +62,7 @@ export const writeCheckpoint = Effect.fn("Checkpoint.write")(function*(options: 
         if (existsSync(join(companions, file))) await copyFile(join(companions, file), join(temporary, file))
       }
     })
-    yield* writeFloat32(join(temporary, WEIGHTS_FILE), weights)
+    yield* writeWeights(join(temporary, WEIGHTS_FILE), weights)
     yield* attempt(() => rename(temporary, directory))
   }).pipe(Effect.onError(() => attempt(() => rm(temporary, { recursive: true, force: true })).pipe(Effect.ignore)))
 })
