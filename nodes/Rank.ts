@@ -80,11 +80,10 @@ const rate = (group: ReadonlyArray<NoisyScore>, config: typeof Config.Type): Rea
   }
 }
 
-const checkScore = ({ candidate_id, score, score_sd }: TableType.Row<typeof Scores>) =>
-  !Number.isFinite(score)
-    ? Effect.fail(new InvalidScore({ candidate_id, column: "score", found: score, expected: "a finite number" }))
-    : !(score_sd >= 0 && Number.isFinite(score_sd))
-    ? Effect.fail(
-      new InvalidScore({ candidate_id, column: "score_sd", found: score_sd, expected: "a finite number of at least 0" })
-    )
-    : Effect.void
+const checkScore = (row: TableType.Row<typeof Scores>) => {
+  const refuse = (column: "score" | "score_sd", expected: string) =>
+    Effect.fail(new InvalidScore({ candidate_id: row.candidate_id, column, found: String(row[column]), expected }))
+  if (!Number.isFinite(row.score)) return refuse("score", "a finite number")
+  if (!Number.isFinite(row.score_sd) || row.score_sd < 0) return refuse("score_sd", "a finite number of at least 0")
+  return Effect.void
+}

@@ -6,7 +6,8 @@ export const Policy = TableType.make("Policy", {
   policy_id: Column.utf8({ doc: "Stable id of the policy: the digest of its checkpoint directory." }),
   checkpoint: Column.digest({ doc: "The checkpoint: a directory in the HuggingFace layout." }),
   architecture: Column.utf8({ doc: "Architecture named by the checkpoint's config.json." }),
-  parameters: Column.int32({ doc: "Number of weights.", unit: "weights" }),
+  // Not an int32: a model of 8 billion weights exceeds it.
+  parameters: Column.float64({ doc: "Number of weights.", unit: "weights" }),
   origin: Column.utf8({ doc: "What made it: checkpoint, reflective-sft or update." }),
   steps: Column.int32({ doc: "Optimiser steps that the node which made it took; 0 for a checkpoint.", unit: "steps" }),
   step_loss: Column.list(Column.float32(), { doc: "Loss of each step.", unit: "nats" }),

@@ -1,6 +1,5 @@
 /** Trains a policy on weighted sequences and stores the result: the row that reflective-sft and update give. */
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
 import type { Node, TableType } from "gemflow"
 import { ArtifactStore, type Policy as PolicyTable } from "gemflow/artifacts"
 import type { Policy, TrainRequest } from "../../runtime/policy/Policy.ts"
@@ -36,7 +35,8 @@ export const trainPolicy = Effect.fn("trainPolicy")(function*(options: TrainOpti
     steps: options.steps,
     onStep: ({ step, totalSteps }) => progress({ done: step, total: totalSteps, unit: "steps" })
   })
-  const files = yield* FileSystem.FileSystem
+  const { FileSystem } = yield* Effect.promise(() => import("effect/FileSystem"))
+  const files = yield* FileSystem
   const store = yield* ArtifactStore
   const directory = yield* files.makeTempDirectoryScoped({ prefix: "gemflow-policy-" })
   yield* save(directory)

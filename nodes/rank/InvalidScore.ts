@@ -4,7 +4,7 @@ import * as Schema from "effect/Schema"
 export class InvalidScore extends Schema.TaggedError<InvalidScore>()("InvalidScore", {
   candidate_id: Schema.String,
   column: Schema.String,
-  found: Schema.Number,
+  found: Schema.String,
   expected: Schema.String
 }) {
   override get message() {

@@ -41,10 +41,12 @@ export const segaSteps = (
     for (let start = 0; start < order.length; start += options.batch_prompts) {
       const batch = order.slice(start, start + options.batch_prompts)
       const step = batch.flatMap((group) =>
-        group.filter(({ response, weight }) => weight !== 0 && response.length > 0).map(({ prompt, response, weight }) => {
-          const length = options.normalise === "token" ? response.length : 1
-          return { prompt, response, weight: weight / (group.length * batch.length * length) }
-        })
+        group.filter(({ response, weight }) => weight !== 0 && response.length > 0).map(
+          ({ prompt, response, weight }) => {
+            const length = options.normalise === "token" ? response.length : 1
+            return { prompt, response, weight: weight / (group.length * batch.length * length) }
+          }
+        )
       )
       if (step.length > 0) steps.push(step)
     }

@@ -35,6 +35,12 @@ describe.each(models)("rank by %s", (model) => {
       }
     }))
 
+  it.effect("breaks ties by index wherever they stand among others", () =>
+    Effect.gen(function*() {
+      const rows = yield* ranked({ a: [0.1, 0.7, 0.3, 0.7, 0.3, 0.1] }, { model })
+      expect(rows.map(({ rank }) => rank)).toEqual([5, 1, 3, 2, 4, 6])
+    }))
+
   it.effect("shrinks mu towards 0 as the evidence weakens", () =>
     Effect.gen(function*() {
       const spread = (score_sd: number) =>

@@ -6,14 +6,14 @@ import { readFixture } from "../readFixture.ts"
 const options: ScoreOptions = { lambda: 1, final_weight: 1, top_m: 0.1, rounding: "ceil", over: "selected" }
 
 const reference = Schema.Array(Schema.Struct({
-  entropies: Schema.Array(Schema.Number),
+  entropies: Schema.Array(Schema.Finite),
   start: Schema.Int,
-  top_m: Schema.Number,
+  top_m: Schema.Finite,
   over: Schema.Literals(["selected", "all"]),
-  lambda: Schema.Number,
-  final_entropy: Schema.Number,
-  branching_entropy: Schema.Number,
-  score: Schema.Number,
+  lambda: Schema.Finite,
+  final_entropy: Schema.Finite,
+  branching_entropy: Schema.Finite,
+  score: Schema.Finite,
   branch_tokens: Schema.Int
 }))
 

@@ -2,21 +2,21 @@ import { zipWith } from "effect/Array"
 import * as Schema from "effect/Schema"
 import type { Rating } from "../../../nodes/rank/Rating.ts"
 
-export const Ratings = Schema.Array(Schema.Struct({ mu: Schema.Number, sigma: Schema.Number }))
+export const Ratings = Schema.Array(Schema.Struct({ mu: Schema.Finite, sigma: Schema.Finite }))
 
 /** Groups of candidates with their soft games and the reference's ratings. */
 export const Groups = Schema.Array(Schema.Struct({
-  scores: Schema.Array(Schema.Number),
-  sds: Schema.Array(Schema.Number),
-  draw_probability: Schema.Number,
-  prior_sigma: Schema.Number,
-  beta: Schema.optionalKey(Schema.Number),
+  scores: Schema.Array(Schema.Finite),
+  sds: Schema.Array(Schema.Finite),
+  draw_probability: Schema.Finite,
+  prior_sigma: Schema.Finite,
+  beta: Schema.optionalKey(Schema.Finite),
   games: Schema.Array(Schema.Struct({
     first: Schema.Int,
     second: Schema.Int,
-    win: Schema.Number,
-    draw: Schema.Number,
-    loss: Schema.Number
+    win: Schema.Finite,
+    draw: Schema.Finite,
+    loss: Schema.Finite
   })),
   ratings: Ratings
 }))

@@ -9,9 +9,9 @@ const reference = readFixture(
   "trueskill",
   Schema.Struct({
     hard: Schema.Array(Schema.Struct({
-      prior_sigma: Schema.Number,
-      beta: Schema.Number,
-      draw_probability: Schema.Number,
+      prior_sigma: Schema.Finite,
+      beta: Schema.Finite,
+      draw_probability: Schema.Finite,
       drawn: Schema.Boolean,
       ratings: Ratings
     })),

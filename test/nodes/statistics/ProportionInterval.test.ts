@@ -12,7 +12,7 @@ describe("wilsonInterval", () => {
       "statistics",
       Schema.Struct({
         wilson: Schema.Array(
-          Schema.Struct({ successes: Schema.Int, size: Schema.Int, low: Schema.Number, high: Schema.Number })
+          Schema.Struct({ successes: Schema.Int, size: Schema.Int, low: Schema.Finite, high: Schema.Finite })
         )
       })
     )

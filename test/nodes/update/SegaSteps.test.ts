@@ -68,11 +68,11 @@ describe("segaSteps", () => {
   })
 })
 
-const Matrix = Schema.Array(Schema.Array(Schema.Number))
+const Matrix = Schema.Array(Schema.Array(Schema.Finite))
 const Fixture = Schema.Struct({
   table: Matrix,
-  groups: Schema.Array(Schema.Struct({ rewards: Schema.Array(Schema.Number), responses: Matrix })),
-  loss: Schema.Number,
+  groups: Schema.Array(Schema.Struct({ rewards: Schema.Array(Schema.Finite), responses: Matrix })),
+  loss: Schema.Finite,
   gradient: Matrix
 })
 
