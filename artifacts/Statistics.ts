@@ -70,7 +70,7 @@ const summary = (parts: ReadonlyArray<ArrayLike<unknown>>): NumberSummary => {
   let count = 0
   let min = Number.POSITIVE_INFINITY
   let max = Number.NEGATIVE_INFINITY
-  let mean = 0
+  let sum = 0
   for (const part of parts) {
     for (let index = 0; index < part.length; index++) {
       const value = part[index]
@@ -78,9 +78,8 @@ const summary = (parts: ReadonlyArray<ArrayLike<unknown>>): NumberSummary => {
       count++
       if (value < min) min = value
       if (value > max) max = value
-      // A running mean does not overflow where a sum would; infinities would make it NaN, and are its value.
-      mean = Number.isFinite(value) ? mean + (value - mean) / count : mean + value
+      sum += value
     }
   }
-  return count === 0 ? { min: null, max: null, mean: null } : { min, max, mean }
+  return count === 0 ? { min: null, max: null, mean: null } : { min, max, mean: sum / count }
 }

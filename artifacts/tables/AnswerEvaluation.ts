@@ -13,6 +13,7 @@ export const AnswerEvaluation = TableType.make("AnswerEvaluation", {
   correct: Column.bool({ doc: "Whether the answer is the one expected." }),
   text: Column.utf8({ doc: "The response, without special tokens." }),
   response_tokens: Column.int32({ doc: "Length of the response.", unit: "tokens" }),
+  prompt_truncated: Column.bool({ doc: "Whether the prompt was cut from the left to fit the context." }),
   finished: Column.bool({ doc: "Whether the policy ended the response itself, rather than the length limit." }),
   difficulty: Shared.difficulty
 })

@@ -29,5 +29,5 @@ export const Report = TableType.make("Report", {
     nullable: true
   }),
   finished_fraction: Column.float64({ doc: "Fraction of responses that the policy ended itself.", nullable: true }),
-  truncated: Column.int32({ doc: "Pairs that were cut to the context.", unit: "pairs" })
+  truncated: Column.int32({ doc: "Pairs and prompts of answers that were cut to the context.", unit: "rows" })
 })
