@@ -60,7 +60,7 @@ export const EvaluateAnswers = Node.make("evaluate-answers", {
       { ...config, candidates: config.samples },
       (done, total) => progress({ done, total, unit: "responses" })
     )
-    return responses.map(({ candidate, finished, question, tokens }) => {
+    return responses.map(({ candidate, finished, promptTruncated, question, tokens }) => {
       const text = policy.tokenizer.decode(tokens)
       const answer = extractAnswer(text, config.marker) ?? null
       return {
@@ -73,6 +73,7 @@ export const EvaluateAnswers = Node.make("evaluate-answers", {
         correct: answer !== null && sameAnswer(answer, question.expected),
         text,
         response_tokens: tokens.length,
+        prompt_truncated: promptTruncated,
         finished,
         difficulty: question.difficulty
       }

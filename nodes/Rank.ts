@@ -9,6 +9,9 @@
  * - `trueskill`: Gaussian message passing (nodes/rank/TrueSkill.ts)
  * - `bradley-terry`: Newton's method with a Gaussian prior, sigma from the Hessian (nodes/rank/BradleyTerry.ts)
  *
+ * Plackett-Luce, the listwise relative of Bradley-Terry, is left out: it takes one total order as observed, and with it drops
+ * the uncertainty that the games carry.
+ *
  * rank is by mu, ties broken by candidate index. Against ranking by S itself, mu is bounded (an extreme score wins its games
  * and no more) and shrinks towards 0 where the token-level evidence is weak.
  *

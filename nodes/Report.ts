@@ -38,6 +38,7 @@ const Answers = TableType.pick(
   "prompt_id",
   "correct",
   "response_tokens",
+  "prompt_truncated",
   "finished"
 )
 const Preferences = TableType.pick(
@@ -84,6 +85,7 @@ export const Report = Node.make("report", {
         mean_response_tokens: average(answered, ({ response_tokens }) => response_tokens),
         finished_fraction: average(answered, ({ finished }) => Number(finished)),
         truncated: preferred.filter(({ truncated }) => truncated).length
+          + answered.filter(({ prompt_truncated }) => prompt_truncated).length
       })
     }
     if (rows.length === 0) return yield* new NothingEvaluated({})

@@ -21,6 +21,7 @@ const answers = (policy: string, prompts: ReadonlyArray<ReadonlyArray<boolean>>,
         correct,
         text: "",
         response_tokens: 10 + sample,
+        prompt_truncated: sample === 0 && prompt === 1,
         finished: correct,
         difficulty: null
       }))
@@ -68,7 +69,7 @@ describe("report", () => {
           pairs: 2,
           mean_response_tokens: 10,
           finished_fraction: 0.25,
-          truncated: 1
+          truncated: 2
         },
         { policy: "gem", answer_accuracy: 1, preference_accuracy: 0.75, preference_accuracy_per_token: 0.75, pairs: 4 }
       ])
