@@ -18,7 +18,9 @@ export function cacheStrippedTypes(directory) {
       const kept = join(folder, `${createHash("sha256").update(url).digest("hex").slice(0, 32)}.js`)
       const source = read(kept)
       // The stamp stands at the end, so that lines keep their numbers.
-      if (source?.endsWith(stamp)) return { format: "module", source: source.slice(0, -stamp.length), shortCircuit: true }
+      if (source?.endsWith(stamp)) {
+        return { format: "module", source: source.slice(0, -stamp.length), shortCircuit: true }
+      }
       const stripped = strip(path)
       // What cannot be stripped is left to Node, which says what is wrong with it.
       if (stripped === undefined) return next(url, context)

@@ -62,8 +62,14 @@ export const lineageCommand = Command.make("lineage", {
     ),
     Command.withShortDescription("Show where an output came from"),
     Command.withExamples([
-      { command: "gemflow lineage pipelines/gem.ts report", description: "Everything that the report was computed from" },
-      { command: "gemflow lineage pipelines/gem.ts sample --down", description: "Everything that depends on the candidates" },
+      {
+        command: "gemflow lineage pipelines/gem.ts report",
+        description: "Everything that the report was computed from"
+      },
+      {
+        command: "gemflow lineage pipelines/gem.ts sample --down",
+        description: "Everything that depends on the candidates"
+      },
       { command: "gemflow lineage pipelines/gem.ts report --format mermaid", description: "A diagram for a document" }
     ])
   )

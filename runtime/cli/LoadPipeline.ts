@@ -59,19 +59,27 @@ const explain = (file: string, error: unknown): string => {
     return `${file} does not load: ${firstLine(error.message)}. Correct the import or install the package.`
   }
   if (code === "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX" || code === "ERR_INVALID_TYPESCRIPT_SYNTAX") {
-    return `${place} does not load: ${firstLine(error.message)}. Node strips types only: write TypeScript without enums, `
+    return `${place} does not load: ${
+      firstLine(error.message)
+    }. Node strips types only: write TypeScript without enums, `
       + "namespaces and parameter properties."
   }
   if (error instanceof SyntaxError) return `${place} does not load: ${firstLine(error.message)}. Correct the syntax.`
   return `${place} failed while it was loaded: ${firstLine(error.message)}. Correct it.`
 }
 
-/** The first source place in the stack: `file:///dir/gem.ts:12`, with or without a column. */
+/** The first place in the stack that is no package's: `/dir/gem.ts:12`, from `file:///dir/gem.ts:12` or `(…:12:3)`. */
 const placeOf = (error: Error): string | undefined => {
-  const match = /(file:\/\/[^\s()]+?|\/[^\s():]+):(\d+)(?::\d+)?\)?$/m.exec(error.stack ?? "")
-  if (match?.[1] === undefined) return undefined
-  const path = match[1].startsWith("file:") ? fileURLToPath(match[1]) : match[1]
-  return `${path}:${match[2]}`
+  for (
+    const [, location = "", line = ""] of (error.stack ?? "").matchAll(
+      /(file:\/\/[^\s()]+?|\/[^\s():]+):(\d+)(?::\d+)?\)?$/gm
+    )
+  ) {
+    if (!location.includes("node_modules")) {
+      return `${location.startsWith("file:") ? fileURLToPath(location) : location}:${line}`
+    }
+  }
+  return undefined
 }
 
 const firstLine = (message: string) => (message.split("\n")[0] ?? "").trim().replace(/[.:]$/, "")

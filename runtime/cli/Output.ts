@@ -26,8 +26,10 @@ export const outputWidth = (): number => process.stdout.isTTY ? process.stdout.c
  */
 export const tolerateClosedPipes = (): void => {
   for (const stream of [process.stdout, process.stderr]) {
-    stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE") throw error
-    })
+    if (!stream.listeners("error").includes(tolerate)) stream.on("error", tolerate)
   }
+}
+
+const tolerate = (error: NodeJS.ErrnoException): void => {
+  if (error.code !== "EPIPE") throw error
 }

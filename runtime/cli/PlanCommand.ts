@@ -60,6 +60,9 @@ export const planCommand = Command.make("plan", {
     Command.withShortDescription("Show what a run would execute, and why"),
     Command.withExamples([
       { command: "gemflow plan pipelines/gem.ts", description: "What is stale, and why" },
-      { command: "gemflow plan pipelines/gem.ts --set rank.method=bradley-terry", description: "What a change would cost" }
+      {
+        command: "gemflow plan pipelines/gem.ts --set rank.method=bradley-terry",
+        description: "What a change would cost"
+      }
     ])
   )

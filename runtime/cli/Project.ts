@@ -11,7 +11,8 @@ export interface Project {
 }
 
 /** The project of a pipeline file. `store` is the --store option. */
-export const projectOf = (file: string, store: string | undefined): Project => projectAt(dirname(realpathSync(file)), store)
+export const projectOf = (file: string, store: string | undefined): Project =>
+  projectAt(dirname(realpathSync(file)), store)
 
 /** The project of a folder. */
 export const projectAt = (folder: string, store: string | undefined): Project => {

@@ -26,7 +26,9 @@ export const runsCommand = Command.make("runs", {
 }, (options) =>
   Effect.gen(function*() {
     const { store } = projectAt(process.cwd(), options.store)
-    yield* (Option.isSome(options.run) ? showRun(store, options.run.value, options.json) : listRuns(store, options.json))
+    yield* (Option.isSome(options.run)
+      ? showRun(store, options.run.value, options.json)
+      : listRuns(store, options.json))
       .pipe(Effect.provide(readerLayer(store)))
   })).pipe(
     Command.withDescription("List the runs kept in the store, newest first, or show one."),

@@ -134,7 +134,11 @@ const summary = (column: Column.Any, { distinct, fractionTrue, max, mean, min, n
     ? []
     : min === max
     ? [`${measuresLength(column) ? "length " : ""}${formatNumber(min)}`]
-    : [`${measuresLength(column) ? "length " : ""}${formatNumber(min)} … ${formatNumber(max)}, mean ${formatNumber(mean)}`]
+    : [
+      `${measuresLength(column) ? "length " : ""}${formatNumber(min)} … ${formatNumber(max)}, mean ${
+        formatNumber(mean)
+      }`
+    ]
   return [
     ...(distinct === undefined ? [] : [`${formatNumber(distinct)} distinct`]),
     ...(fractionTrue === undefined ? [] : [`${formatNumber(fractionTrue)} true`]),

@@ -43,7 +43,9 @@ export const namedBy = Effect.fnUntraced(function*(pipeline: Pipeline, option: s
 export const namedOne = Effect.fnUntraced(function*(pipeline: Pipeline, name: string) {
   const { instance, others } = yield* Effect.fromResult(matchingOne(pipeline, name, name))
   if (others.length > 0) {
-    yield* remark(`gemflow: ${name} means ${instance.name} here; there is also ${others.map((other) => other.name).join(", ")}`)
+    yield* remark(
+      `gemflow: ${name} means ${instance.name} here; there is also ${others.map((other) => other.name).join(", ")}`
+    )
   }
   return instance
 })

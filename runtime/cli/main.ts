@@ -55,7 +55,10 @@ export const main = async (args: ReadonlyArray<string>): Promise<number> => {
   }
   process.on("SIGINT", onInterrupt)
   process.on("SIGTERM", onTerminate)
+  // Node ends when nothing is left that could wake it; a node may wait for something that Node does not know of.
+  const staysAlive = setInterval(() => undefined, 2 ** 30)
   const exit = await Effect.runPromise(Fiber.await(fiber))
+  clearInterval(staysAlive)
   stopListening()
   if (interruptedBy !== undefined) return signals[interruptedBy]
   return Exit.isSuccess(exit) ? 0 : await Effect.runPromise(report(exit.cause))
@@ -83,8 +86,16 @@ const present = (event: CliOutput.Presenter.Event): Effect.Effect<void> => {
     case "Version":
       return print(`${event.name} ${event.version}`)
     case "InvalidInvocation":
-      return Effect.forEach(event.errors, (error) =>
-        remark(`gemflow: ${error.message.replace(/\s*\n\s*/g, " ").trim().replace(/[.?]?$/, "")}. See: ${event.commandPath.join(" ")} --help`), { discard: true })
+      return Effect.forEach(
+        event.errors,
+        (error) =>
+          remark(
+            `gemflow: ${error.message.replace(/\s*\n\s*/g, " ").trim().replace(/[.?]?$/, "")}. See: ${
+              event.commandPath.join(" ")
+            } --help`
+          ),
+        { discard: true }
+      )
   }
 }
 

@@ -65,9 +65,9 @@ export const bundle = async (entry: Entry): Promise<CodeBundle> => {
     }
   }
   return {
-    parts: Object.fromEntries([...texts].map(([file, pieces]) => [file, digest(pieces)]).sort(byName)),
-    packages: Object.fromEntries([...packages].sort(byName)),
-    files: [...files].sort()
+    parts: Object.fromEntries([...texts].map(([file, pieces]) => [file, digest(pieces)]).toSorted(byName)),
+    packages: Object.fromEntries([...packages].toSorted(byName)),
+    files: [...files].toSorted()
   }
 }
 

@@ -49,8 +49,8 @@ export const codeFingerprint = Effect.fn("CodeFingerprint.codeFingerprint")(
     const lock = lockfile(entry.root)
     const bundled = yield* Effect.tryPromise({
       try: () => bundle(entry),
-      catch: (error) => error
-    }).pipe(Effect.catch((error) => error instanceof CodeNotTraceable ? Effect.fail(error) : Effect.die(error)))
+      catch: (error) => error instanceof CodeNotTraceable ? error : untraceable(entry.path, error)
+    })
     const stamps = Object.fromEntries(
       [...bundled.files, ...(lock === undefined ? [] : [lock])].map((file) => [file, fileStamp(file)])
     )
@@ -87,3 +87,10 @@ const locate = Effect.fnUntraced(function*(definition: object, module: string) {
 const isNodeOf = (value: unknown, definition: object): boolean =>
   value !== null && (typeof value === "function" || typeof value === "object")
   && "definition" in value && value.definition === definition
+
+const untraceable = (file: string, error: unknown) =>
+  new CodeNotTraceable({
+    file,
+    problem: `cannot be followed (${error instanceof Error ? error.message : String(error)})`,
+    remedy: "Check that its imports can be read."
+  })

@@ -22,7 +22,9 @@ export class MixedDevices extends Schema.TaggedError<MixedDevices>()("MixedDevic
   devices: Schema.Array(Schema.String)
 }) {
   override get message(): string {
-    return `--device: ${this.devices.join(", ")} are of different kinds, and a result must not depend on which of them is free; `
+    return `--device: ${
+      this.devices.join(", ")
+    } are of different kinds, and a result must not depend on which of them is free; `
       + "give devices of one kind."
   }
 }
@@ -38,9 +40,11 @@ export class Devices extends Context.Service<Devices, {
       Effect.gen(function*() {
         const free = [...names]
         const permits = yield* Semaphore.make(names.length)
-        const take = Effect.sync(() => free.shift()).pipe(
-          Effect.flatMap((device) => device === undefined ? Effect.die("a permit without a device") : Effect.succeed(device))
-        )
+        const take = Effect.sync(() => {
+          const device = free.shift()
+          if (device === undefined) throw new Error("there was a permit without a device")
+          return device
+        })
         const lease = Effect.andThen(
           permits.takeScoped(1),
           Effect.acquireRelease(take, (device) => Effect.sync(() => free.push(device)))
@@ -55,5 +59,7 @@ export const chooseDevices = (
   named: ReadonlyArray<string>
 ): Effect.Effect<ReadonlyArray<string>, MixedDevices> => {
   const devices = named.length === 0 ? ["cpu"] : [...new Set(named)]
-  return new Set(devices.map(deviceKind)).size > 1 ? Effect.fail(new MixedDevices({ devices })) : Effect.succeed(devices)
+  return new Set(devices.map(deviceKind)).size > 1
+    ? Effect.fail(new MixedDevices({ devices }))
+    : Effect.succeed(devices)
 }

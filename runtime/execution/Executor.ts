@@ -100,16 +100,19 @@ export const execute = Effect.fn("Executor.execute")(function*(options: RunOptio
     const key = present(decision.key, instance.name)
     const keyDigest = present(decision.keyDigest, instance.name)
     // One at a time per key: instances with equal keys share one execution.
-    yield* exclusively(keyDigest, Effect.gen(function*() {
-      const found = environment.forced(instance) ? undefined : yield* environment.known(keyDigest)
-      if (found?.present === true) {
-        yield* record.cached(instance, keyDigest, found, inputsOf(instance), startedAt)
-        outputs.set(instance.name, found)
-        return
-      }
-      const work = executeNow(instance, key, keyDigest, because.length > 0 ? because : decision.reasons)
-      yield* instance.node.device ? work : cores.withPermit(work)
-    }))
+    yield* exclusively(
+      keyDigest,
+      Effect.gen(function*() {
+        const found = environment.forced(instance) ? undefined : yield* environment.known(keyDigest)
+        if (found?.present === true) {
+          yield* record.cached(instance, keyDigest, found, inputsOf(instance), startedAt)
+          outputs.set(instance.name, found)
+          return
+        }
+        const work = executeNow(instance, key, keyDigest, because.length > 0 ? because : decision.reasons)
+        yield* instance.node.device ? work : cores.withPermit(work)
+      })
+    )
   })
 
   /** As `obtainOnce`, and where an artifact that the node reads is lost, makes that again first. */
@@ -139,7 +142,10 @@ export const execute = Effect.fn("Executor.execute")(function*(options: RunOptio
 
   /** Sees a node through to its outcome, whatever happens to it. */
   const settle = Effect.fnUntraced(function*(instance: NodeInstance): Effect.fn.Return<Outcome> {
-    const upstream = yield* Effect.forEach(upstreamOf(instance), (name) => Deferred.await(present(outcomes.get(name), name)))
+    const upstream = yield* Effect.forEach(
+      upstreamOf(instance),
+      (name) => Deferred.await(present(outcomes.get(name), name))
+    )
     const blocked = upstream.find((outcome) => "failed" in outcome)
     if (blocked !== undefined && "failed" in blocked) {
       yield* record.skipped(instance, blocked.failed)
@@ -150,17 +156,26 @@ export const execute = Effect.fn("Executor.execute")(function*(options: RunOptio
     if (Exit.isSuccess(exit)) return { done: true }
     if (Cause.hasInterrupts(exit.cause)) return yield* Effect.interrupt
     const problem = sentence(exit.cause)
-    failures.push(new NodeFailure({ node: instance.name, kind: instance.node.name, problem, cause: Cause.squash(exit.cause) }))
+    failures.push(
+      new NodeFailure({ node: instance.name, kind: instance.node.name, problem, cause: Cause.squash(exit.cause) })
+    )
     yield* record.failed(instance, problem, startedAt)
     return { failed: instance.name }
   })
 
   yield* record.started
-  yield* Effect.forEach(instances, (instance) =>
-    Effect.flatMap(settle(instance), (outcome) => Deferred.succeed(present(outcomes.get(instance.name), instance.name), outcome)), {
-    concurrency: "unbounded",
-    discard: true
-  }).pipe(Effect.onInterrupt(() => Effect.ignore(record.finished("interrupted"))))
+  yield* Effect.forEach(
+    instances,
+    (instance) =>
+      Effect.flatMap(
+        settle(instance),
+        (outcome) => Deferred.succeed(present(outcomes.get(instance.name), instance.name), outcome)
+      ),
+    {
+      concurrency: "unbounded",
+      discard: true
+    }
+  ).pipe(Effect.onInterrupt(() => Effect.ignore(record.finished("interrupted"))))
   const finished = yield* record.finished("completed")
   const digests = new Map([...outputs].map(([name, { digest }]) => [name, digest]))
   return { ...finished, failures, outputs: digests } satisfies RunResult

@@ -84,6 +84,6 @@ const filesBelow = (directory: string): ReadonlyArray<string> =>
   readdirSync(directory, { recursive: true, withFileTypes: true })
     .filter((entry) => !entry.isDirectory())
     .map((entry) => join(entry.parentPath, entry.name))
-    .sort()
+    .toSorted()
 
 const reason = (error: unknown): string => error instanceof Error ? error.message : String(error)

@@ -45,5 +45,7 @@ export const sentence = (cause: Cause.Cause<unknown>): string => {
   // A tagged error was made to be read; anything else is a defect, and then the place in the code is what helps.
   if ("_tag" in error) return message
   const place = /\(?(?:file:\/\/)?((?:\/|[A-Za-z]:[\\/])[^()\n]*:\d+):\d+\)?$/m.exec(error.stack ?? "")?.[1]
-  return place === undefined || place.includes("node_modules") ? `${error.name}: ${message}` : `${error.name}: ${message} (at ${place})`
+  return place === undefined || place.includes("node_modules")
+    ? `${error.name}: ${message}`
+    : `${error.name}: ${message} (at ${place})`
 }

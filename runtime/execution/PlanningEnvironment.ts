@@ -6,7 +6,7 @@ import { ArtifactStore } from "../../artifacts/ArtifactStore.ts"
 import type { StoreError } from "../../artifacts/StoreError.ts"
 import { Catalog, type CatalogError } from "../lineage/Catalog.ts"
 import type { ActionRow } from "../lineage/CatalogRows.ts"
-import { type DecodedConfig, decodeConfig } from "../pipeline/Config.ts"
+import { decodeConfig, type DecodedConfig } from "../pipeline/Config.ts"
 import { type CodeFingerprint, NodeKey, type OwnKey, ownKey } from "../pipeline/Key.ts"
 import type { Definition } from "../pipeline/Node.ts"
 import type { NodeInstance, Pipeline } from "../pipeline/Pipeline.ts"
@@ -57,14 +57,20 @@ export const planningEnvironment = Effect.fn("PlanningEnvironment.planningEnviro
     const devices = yield* Devices
     const instances = pipeline.nodes.filter(({ name }) => selected.has(name))
     const configs = new Map<string, DecodedConfig>()
-    for (const instance of instances) configs.set(instance.name, yield* Effect.fromResult(decodeConfig(instance, projectRoot)))
+    for (const instance of instances) {
+      configs.set(instance.name, yield* Effect.fromResult(decodeConfig(instance, projectRoot)))
+    }
 
     const fingerprints = new Map<Definition, CodeFingerprint>()
     const definitions = [...new Set(instances.map(({ node }) => node))]
-    yield* Effect.forEach(definitions, (definition) =>
-      Effect.map(codeFingerprint(definition, definition.module), (fingerprint) => {
-        fingerprints.set(definition, fingerprint)
-      }), { concurrency: 4, discard: true })
+    yield* Effect.forEach(
+      definitions,
+      (definition) =>
+        Effect.map(codeFingerprint(definition, definition.module), (fingerprint) => {
+          fingerprints.set(definition, fingerprint)
+        }),
+      { concurrency: 4, discard: true }
+    )
 
     const onDevice = numerics(devices.names)
     const prepared = new Map<string, Prepared>()
@@ -73,7 +79,13 @@ export const planningEnvironment = Effect.fn("PlanningEnvironment.planningEnviro
       const files: Record<string, string> = {}
       for (const file of config.files) files[file.field] = yield* inputDigest({ node: instance.name, ...file })
       const fingerprint = present(fingerprints.get(instance.node))
-      const own = ownKey({ instance, config, fingerprint, files, ...(instance.node.device ? { numerics: onDevice } : {}) })
+      const own = ownKey({
+        instance,
+        config,
+        fingerprint,
+        files,
+        ...(instance.node.device ? { numerics: onDevice } : {})
+      })
       prepared.set(instance.name, { config, own })
     }
 
@@ -82,8 +94,10 @@ export const planningEnvironment = Effect.fn("PlanningEnvironment.planningEnviro
       return action === undefined ? undefined : toOutput(action, yield* store.has(action.output))
     })
     const previous = (instance: NodeInstance) =>
-      Effect.map(catalog.latest(pipeline.name, instance.name), (action) =>
-        action === undefined ? undefined : Option.getOrUndefined(decodeKey(action.key)))
+      Effect.map(
+        catalog.latest(pipeline.name, instance.name),
+        (action) => action === undefined ? undefined : Option.getOrUndefined(decodeKey(action.key))
+      )
     const find = (instance: NodeInstance) => present(prepared.get(instance.name))
     return {
       own: (instance) => Effect.sync(() => find(instance).own),

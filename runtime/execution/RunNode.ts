@@ -2,15 +2,15 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
+import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
-import * as Path from "effect/Path"
+import type * as Path from "effect/Path"
 import * as Scope from "effect/Scope"
 import { type ArtifactRef, ArtifactStore } from "../../artifacts/ArtifactStore.ts"
 import type * as TableType from "../../artifacts/TableType.ts"
 import { Device } from "../pipeline/Device.ts"
-import { inputType, type NodeInstance } from "../pipeline/Pipeline.ts"
 import type { Progress } from "../pipeline/Node.ts"
+import { inputType, type NodeInstance } from "../pipeline/Pipeline.ts"
 
 export interface NodeWork {
   readonly instance: NodeInstance

@@ -53,7 +53,12 @@ export const runRecorder = Effect.fn("RunRecorder.runRecorder")(function*(descri
   const emit = (event: Event) => Effect.sync(() => sink(event))
   const names = (instance: NodeInstance) => ({ node: instance.name, kind: instance.node.name })
 
-  const row = (instance: NodeInstance, status: ExecutionRow["status"], startedAt: number, now: number): ExecutionRow => ({
+  const row = (
+    instance: NodeInstance,
+    status: ExecutionRow["status"],
+    startedAt: number,
+    now: number
+  ): ExecutionRow => ({
     run,
     ...names(instance),
     status,
@@ -96,7 +101,12 @@ export const runRecorder = Effect.fn("RunRecorder.runRecorder")(function*(descri
     function*(instance: NodeInstance, keyDigest: string, output: Output, inputs: InputArtifacts, startedAt: number) {
       const now = yield* Clock.currentTimeMillis
       const { digest, rows } = output
-      const execution = { ...row(instance, "cached", startedAt, now), key_digest: keyDigest, output: digest, row_count: rows }
+      const execution = {
+        ...row(instance, "cached", startedAt, now),
+        key_digest: keyDigest,
+        output: digest,
+        row_count: rows
+      }
       yield* catalog.record({ pipeline: pipeline.name, execution, inputs })
       statuses.set(instance.name, "cached")
       const event = { ...names(instance), digest, rows, durationMs: now - startedAt, reasons: [], details: [] }
@@ -107,21 +117,23 @@ export const runRecorder = Effect.fn("RunRecorder.runRecorder")(function*(descri
   const begun = ({ device, instance, reasons }: Begun) =>
     emit({ type: "NodeStarted", ...names(instance), ...renderReasons(reasons), device })
 
-  const executed = Effect.fnUntraced(function*({ device, inputs, instance, key, keyDigest, reasons, startedAt }: Begun, made: ArtifactRef) {
-    const now = yield* Clock.currentTimeMillis
-    const why = renderReasons(reasons)
-    const { bytes, columns, digest, numRows: rows, table } = made
-    const stored = { output: digest, row_count: rows, key_digest: keyDigest }
-    yield* catalog.record({
-      pipeline: pipeline.name,
-      execution: { ...row(instance, "executed", startedAt, now), ...stored, reasons: why.details, device },
-      inputs,
-      action: { ...stored, key, type: table, bytes, columns, run, node: instance.name, created_at: now }
-    })
-    statuses.set(instance.name, "executed")
-    const event = { ...names(instance), digest, rows, durationMs: now - startedAt, ...why }
-    yield* emit({ type: "NodeFinished", status: "executed", ...event })
-  })
+  const executed = Effect.fnUntraced(
+    function*({ device, inputs, instance, key, keyDigest, reasons, startedAt }: Begun, made: ArtifactRef) {
+      const now = yield* Clock.currentTimeMillis
+      const why = renderReasons(reasons)
+      const { bytes, columns, digest, numRows: rows, table } = made
+      const stored = { output: digest, row_count: rows, key_digest: keyDigest }
+      yield* catalog.record({
+        pipeline: pipeline.name,
+        execution: { ...row(instance, "executed", startedAt, now), ...stored, reasons: why.details, device },
+        inputs,
+        action: { ...stored, key, type: table, bytes, columns, run, node: instance.name, created_at: now }
+      })
+      statuses.set(instance.name, "executed")
+      const event = { ...names(instance), digest, rows, durationMs: now - startedAt, ...why }
+      yield* emit({ type: "NodeFinished", status: "executed", ...event })
+    }
+  )
 
   const unfinished = Effect.fnUntraced(
     function*(instance: NodeInstance, status: "failed" | "skipped", message: string, startedAt: number, now: number) {

@@ -83,10 +83,13 @@ const busyTimeout = 10_000
 export class Catalog extends Context.Service<Catalog, Service>()("gemflow/lineage/Catalog") {
   /** The catalog of a store, created if it is not there. */
   static readonly layer = (store: string): Layer.Layer<Catalog, CatalogError> =>
-    Layer.effect(Catalog, open(catalogPath(store), (path) => {
-      mkdirSync(store, { recursive: true })
-      return path
-    }))
+    Layer.effect(
+      Catalog,
+      open(catalogPath(store), (path) => {
+        mkdirSync(store, { recursive: true })
+        return path
+      })
+    )
 
   /** The catalog of a store for questions alone: where there is none yet, an empty one, and nothing is created. */
   static readonly layerReader = (store: string): Layer.Layer<Catalog, CatalogError> =>
@@ -118,9 +121,12 @@ const connect = (location: string): DatabaseSync => {
 }
 
 const migrate = (database: DatabaseSync) => {
-  const version = () => Schema.decodeUnknownSync(UserVersion)(database.prepare("PRAGMA user_version").get()).user_version
+  const version = () =>
+    Schema.decodeUnknownSync(UserVersion)(database.prepare("PRAGMA user_version").get()).user_version
   if (version() > migrations.length) {
-    throw new Error(`it was written by a newer gemflow (catalog version ${version()}, this one knows ${migrations.length})`)
+    throw new Error(
+      `it was written by a newer gemflow (catalog version ${version()}, this one knows ${migrations.length})`
+    )
   }
   if (version() === migrations.length) return
   transaction(database, () => {
@@ -159,16 +165,26 @@ const service = (path: string, database: DatabaseSync): Service => {
   const insert = (table: string, row: { readonly [column: string]: SQLInputValue }, orReplace = false) => {
     const columns = Object.keys(row)
     statement(
-      `INSERT ${orReplace ? "OR REPLACE " : ""}INTO ${table} (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`
+      `INSERT ${orReplace ? "OR REPLACE " : ""}INTO ${table} (${columns.join(", ")}) VALUES (${
+        columns.map(() => "?").join(", ")
+      })`
     ).run(...Object.values(row))
   }
 
-  const first = <S extends Schema.ConstraintDecoder<unknown>>(schema: S, sql: string, ...values: Array<SQLInputValue>) => {
+  const first = <S extends Schema.ConstraintDecoder<unknown>>(
+    schema: S,
+    sql: string,
+    ...values: Array<SQLInputValue>
+  ) => {
     const row = statement(sql).get(...values)
     return row === undefined ? undefined : Schema.decodeUnknownSync(schema)(row)
   }
 
-  const all = <S extends Schema.ConstraintDecoder<unknown>>(schema: S, sql: string, ...values: Array<SQLInputValue>) => {
+  const all = <S extends Schema.ConstraintDecoder<unknown>>(
+    schema: S,
+    sql: string,
+    ...values: Array<SQLInputValue>
+  ) => {
     const decode = Schema.decodeUnknownSync(schema)
     return statement(sql).all(...values).map((row): S["Type"] => decode(row))
   }
@@ -203,13 +219,21 @@ const service = (path: string, database: DatabaseSync): Service => {
           node
         )),
     runs: (limit = 1_000_000) =>
-      attempt("list the runs", () => all(RunRow, "SELECT * FROM runs ORDER BY started_at DESC, rowid DESC LIMIT ?", limit)),
+      attempt(
+        "list the runs",
+        () => all(RunRow, "SELECT * FROM runs ORDER BY started_at DESC, rowid DESC LIMIT ?", limit)
+      ),
     run: (run) => attempt("look up a run", () => first(RunRow, "SELECT * FROM runs WHERE run = ?", run)),
     executions: (run) =>
-      attempt("list a run's nodes", () => all(ExecutionRow, "SELECT * FROM executions WHERE run = ? ORDER BY rowid", run)),
+      attempt(
+        "list a run's nodes",
+        () => all(ExecutionRow, "SELECT * FROM executions WHERE run = ? ORDER BY rowid", run)
+      ),
     inputs: (run) =>
-      attempt("list a run's inputs", () =>
-        all(InputRow, "SELECT * FROM execution_inputs WHERE run = ? ORDER BY node, input, position", run)),
+      attempt(
+        "list a run's inputs",
+        () => all(InputRow, "SELECT * FROM execution_inputs WHERE run = ? ORDER BY node, input, position", run)
+      ),
     actions: (run) =>
       attempt("list a run's actions", () =>
         all(
@@ -227,8 +251,10 @@ const service = (path: string, database: DatabaseSync): Service => {
           node
         )),
     memo: (kind, name) =>
-      attempt("look up a memo", () =>
-        first(Memo, "SELECT value FROM memos WHERE kind = ? AND name = ?", kind, name)?.value),
+      attempt(
+        "look up a memo",
+        () => first(Memo, "SELECT value FROM memos WHERE kind = ? AND name = ?", kind, name)?.value
+      ),
     setMemo: (kind, name, value) =>
       attempt("keep a memo", () => insert("memos", { kind, name, value: JSON.stringify(value) }, true))
   }

@@ -4,7 +4,8 @@ import { formatNumber } from "./Numbers.ts"
 import { oneLine, truncate } from "./TextTable.ts"
 
 /** A value in at most `width` cells. */
-export const cell = (column: Column.Any, value: unknown, width: number): string => truncate(oneLine(plain(column, value)), width)
+export const cell = (column: Column.Any, value: unknown, width: number): string =>
+  truncate(oneLine(plain(column, value)), width)
 
 export const isNumeric = ({ kind }: Column.Any): boolean => kind === "int32" || kind === "float32" || kind === "float64"
 
@@ -19,7 +20,8 @@ export const jsonValue = (value: unknown): unknown => {
   return value
 }
 
-const iterate = (value: ArrayBufferView): Iterable<unknown> => Symbol.iterator in value ? value as Iterable<unknown> : []
+const iterate = (value: ArrayBufferView): Iterable<unknown> =>
+  Symbol.iterator in value ? value as Iterable<unknown> : []
 
 const plain = (column: Column.Any, value: unknown): string => {
   if (value === null || value === undefined) return "null"
@@ -45,6 +47,8 @@ const plain = (column: Column.Any, value: unknown): string => {
 const mostItems = 200
 
 const items = (value: unknown): ReadonlyArray<unknown> =>
-  Array.isArray(value) ? value.slice(0, mostItems)
-    : ArrayBuffer.isView(value) ? Array.from(iterate(value)).slice(0, mostItems)
+  Array.isArray(value) ?
+    value.slice(0, mostItems)
+    : ArrayBuffer.isView(value) ?
+    Array.from(iterate(value)).slice(0, mostItems)
     : []

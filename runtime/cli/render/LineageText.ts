@@ -34,7 +34,7 @@ export const lineageTree = (graph: LineageGraph, root: string, direction: Direct
         label: `${next.indent}${last ? "└─ " : "├─ "}${style.dim(`${edge.input}: `)}`,
         indent: `${next.indent}${last ? "   " : "│  "}`
       }
-    }).reverse().forEach((branch) => stack.push(branch))
+    }).toReversed().forEach((branch) => stack.push(branch))
   }
   return lines.join("\n")
 }

@@ -8,7 +8,9 @@ import { oneLine } from "./TextTable.ts"
 export const plainLine = (event: Event, style: Style, nameWidth = 0): string | undefined => {
   switch (event.type) {
     case "RunStarted":
-      return style.dim(`${event.pipeline} · run ${event.run} · ${count(event.nodes.length, "node")} · store ${event.store}`)
+      return style.dim(
+        `${event.pipeline} · run ${event.run} · ${count(event.nodes.length, "node")} · store ${event.store}`
+      )
     case "NodeFinished": {
       const name = event.node.padEnd(nameWidth)
       const size = style.dim(`${count(event.rows, "row")} · ${shortDigest(event.digest)}`)
@@ -17,7 +19,9 @@ export const plainLine = (event: Event, style: Style, nameWidth = 0): string | u
         : `${style.good("✓")} ${name}  ${formatDuration(event.durationMs)}  ${size}${because(event.details, style)}`
     }
     case "NodeFailed":
-      return `${style.bad("✗")} ${event.node.padEnd(nameWidth)}  ${style.bad("failed")} after ${formatDuration(event.durationMs)}: `
+      return `${style.bad("✗")} ${event.node.padEnd(nameWidth)}  ${style.bad("failed")} after ${
+        formatDuration(event.durationMs)
+      }: `
         + oneLine(event.message)
     case "NodeSkipped":
       return `${style.warn("-")} ${event.node.padEnd(nameWidth)}  ${style.warn("skipped")}: ${event.because} failed`
@@ -35,7 +39,9 @@ export const plainLine = (event: Event, style: Style, nameWidth = 0): string | u
 
 // The first detail tells enough on a line; `gemflow plan` and --json tell all.
 const because = ([first, ...others]: ReadonlyArray<string>, style: Style) =>
-  first === undefined ? "" : style.dim(` · ${oneLine(first)}${others.length === 0 ? "" : ` (and ${others.length} more)`}`)
+  first === undefined
+    ? ""
+    : style.dim(` · ${oneLine(first)}${others.length === 0 ? "" : ` (and ${others.length} more)`}`)
 
 const summary = (
   { cached, durationMs, executed, failed }: Extract<Event, { readonly type: "RunFinished" }>,

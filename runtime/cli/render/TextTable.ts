@@ -21,7 +21,9 @@ export const textTable = (
   width = Number.POSITIVE_INFINITY
 ): string => {
   const widths = fit(
-    columns.map(({ title }, index) => Math.max(displayWidth(title), ...rows.map((row) => displayWidth(row[index] ?? "")))),
+    columns.map(({ title }, index) =>
+      Math.max(displayWidth(title), ...rows.map((row) => displayWidth(row[index] ?? "")))
+    ),
     width
   )
   const line = (cells: ReadonlyArray<string>) =>

@@ -15,7 +15,10 @@ const project = () => {
     writeFileSync(join(root, file), text)
   }
   write("package.json", JSON.stringify({ name: "project", version: "1.0.0", type: "module" }))
-  write("node_modules/mathematics/package.json", JSON.stringify({ name: "mathematics", version: "2.3.4", main: "index.js" }))
+  write(
+    "node_modules/mathematics/package.json",
+    JSON.stringify({ name: "mathematics", version: "2.3.4", main: "index.js" })
+  )
   write("node_modules/mathematics/index.js", "exports.pi = 3")
   write("nodes/helper.ts", "export const twice = (x: number) => x * 2\nexport const unused = (x: number) => x * 3\n")
   write("nodes/lazy.ts", "export const lazy = (x: number) => x + 10\n")
@@ -85,7 +88,9 @@ export const score = {
         write("nodes/lazy.ts", "export const lazy = (x: number) => x + 11\n")
         const after = yield* fingerprintOf(root, "nodes/score.ts", "score")
         expect(after.code.digest).not.toBe(before.code.digest)
-        const changed = Object.keys(after.code.parts).filter((file) => after.code.parts[file] !== before.code.parts[file])
+        const changed = Object.keys(after.code.parts).filter((file) =>
+          after.code.parts[file] !== before.code.parts[file]
+        )
         expect(changed).toEqual(["nodes/lazy.ts"])
       })
     ))
@@ -118,7 +123,10 @@ export const score = {
   it.effect("holds the versions of imported packages, and notices a new one", () =>
     inProject(({ root, write }) =>
       Effect.gen(function*() {
-        write("nodes/circle.ts", `import { pi } from "mathematics"\nimport "node:fs"\nexport const circle = { definition: {}, run: () => pi }\n`)
+        write(
+          "nodes/circle.ts",
+          `import { pi } from "mathematics"\nimport "node:fs"\nexport const circle = { definition: {}, run: () => pi }\n`
+        )
         expect((yield* fingerprintOf(root, "nodes/circle.ts", "circle")).packages).toEqual({ mathematics: "2.3.4" })
         write("node_modules/mathematics/package.json", JSON.stringify({ name: "mathematics", version: "2.4.0" }))
         expect((yield* fingerprintOf(root, "nodes/circle.ts", "circle")).packages).toEqual({ mathematics: "2.4.0" })
@@ -157,9 +165,14 @@ export const second = Node.make({ run: () => ${other} })
   it.effect("refuses imports that it cannot follow, and names the place", () =>
     inProject(({ root, write }) =>
       Effect.gen(function*() {
-        write("nodes/computed.ts", "export const computed = {\n  definition: {},\n  run: (name: string) => import(name)\n}\n")
+        write(
+          "nodes/computed.ts",
+          "export const computed = {\n  definition: {},\n  run: (name: string) => import(name)\n}\n"
+        )
         const computed = yield* Effect.flip(fingerprintOf(root, "nodes/computed.ts", "computed"))
-        expect(computed.message).toContain(`${join(root, "nodes/computed.ts")}:3 imports a module whose name is computed`)
+        expect(computed.message).toContain(
+          `${join(root, "nodes/computed.ts")}:3 imports a module whose name is computed`
+        )
 
         write("nodes/missing.ts", `export const missing = { definition: {}, run: () => import("./nowhere.ts") }\n`)
         const missing = yield* Effect.flip(fingerprintOf(root, "nodes/missing.ts", "missing"))

@@ -1,13 +1,16 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Schema } from "effect"
 import { pipeline } from "gemflow"
-import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { ArtifactStore } from "../../../artifacts/ArtifactStore.ts"
 import { Event } from "../../../runtime/execution/Event.ts"
 import { Catalog } from "../../../runtime/lineage/Catalog.ts"
 import { Busy, BusyOnDevice, occupancy } from "../../fixtures/pipelines/numbers/nodes/Busy.ts"
+import { Lines } from "../../fixtures/pipelines/numbers/nodes/Lines.ts"
 import { Numbers as NumbersNode } from "../../fixtures/pipelines/numbers/nodes/Numbers.ts"
+import { Scale } from "../../fixtures/pipelines/numbers/nodes/Scale.ts"
 import numbers from "../../fixtures/pipelines/numbers/numbers.ts"
 import { Numbers } from "../../fixtures/pipelines/numbers/tables.ts"
 import { newStore, runPipeline, storeLayer } from "./inStore.ts"
@@ -52,8 +55,7 @@ describe("execute", () => {
   it.effect("tells events that the schema of events knows, RunFinished last", () =>
     inStore(Effect.gen(function*() {
       const { events } = yield* runPipeline(numbers)
-      const encode = Schema.encodeSync(Event)
-      for (const event of events) encode(event)
+      yield* Effect.forEach(events, (event) => Schema.encodeEffect(Event)(event))
       expect(events[0]?.type).toBe("RunStarted")
       expect(events.at(-1)?.type).toBe("RunFinished")
       const scale = events.find((event) => event.type === "NodeFinished" && event.node === "scale")
@@ -88,7 +90,9 @@ describe("execute", () => {
         total: "skipped because of trouble"
       })
       expect(result).toMatchObject({ executed: 3, cached: 0, failed: 1 })
-      expect(result.failures.map(({ message }) => message)).toEqual(["trouble failed: luck.txt:7 holds no luck. Add some."])
+      expect(result.failures.map(({ message }) => message)).toEqual([
+        "trouble failed: luck.txt:7 holds no luck. Add some."
+      ])
       const catalog = yield* Catalog
       expect((yield* catalog.runs())[0]).toMatchObject({ status: "failed", executed: 3, failed: 1 })
       const repaired = yield* runPipeline(numbers)
@@ -100,7 +104,9 @@ describe("execute", () => {
       const defect = yield* runPipeline(numbers, { set: ["trouble.mode=defect"] })
       expect(defect.result.failures[0]?.message).toContain("trouble failed: RangeError: n1 is out of range (at ")
       const wrong = yield* runPipeline(numbers, { set: ["trouble.mode=wrong-row"] })
-      expect(wrong.result.failures[0]?.message).toContain("trouble failed: Table Numbers, column id, row 0: expected text")
+      expect(wrong.result.failures[0]?.message).toContain(
+        "trouble failed: Table Numbers, column id, row 0: expected text"
+      )
     })))
 
   it.effect("computes again what is missing from the store or damaged", () =>
@@ -112,8 +118,15 @@ describe("execute", () => {
 
         rmSync(arrowFile("scale"))
         const missing = yield* runPipeline(numbers)
-        expect(missing.statuses).toMatchObject({ numbers: "cached", scale: "executed", sign: "cached", total: "cached" })
-        expect(missing.events.find((event) => event.type === "NodeStarted")).toMatchObject({ reasons: ["artifact-missing"] })
+        expect(missing.statuses).toMatchObject({
+          numbers: "cached",
+          scale: "executed",
+          sign: "cached",
+          total: "cached"
+        })
+        expect(missing.events.find((event) => event.type === "NodeStarted")).toMatchObject({
+          reasons: ["artifact-missing"]
+        })
 
         truncateSync(arrowFile("total"), 100)
         const torn = yield* runPipeline(numbers)
@@ -203,6 +216,35 @@ describe("execute", () => {
       const { result } = yield* runPipeline(many, { jobs: 3 })
       expect(result).toMatchObject({ executed: 8, failed: 0 })
       expect(occupancy.most).toBe(3)
+    })))
+
+  it.effect("knows an input file by its content, not by its path", () =>
+    inStore(Effect.gen(function*() {
+      const folder = mkdtempSync(join(tmpdir(), "gemflow-input-"))
+      const file = join(folder, "a.txt")
+      writeFileSync(file, "3\n5\n")
+      const lines = (path: string) => pipeline("lines", () => Scale({}, { numbers: Lines({ path }) }))
+      const cold = yield* runPipeline(lines(file))
+      expect(cold.result).toMatchObject({ executed: 2, failed: 0 })
+
+      renameSync(file, join(folder, "b.txt"))
+      expect((yield* runPipeline(lines(join(folder, "b.txt")))).result).toMatchObject({ executed: 0, cached: 2 })
+
+      writeFileSync(join(folder, "b.txt"), "3\n6\n")
+      const edited = yield* runPipeline(lines(join(folder, "b.txt")))
+      expect(edited.result).toMatchObject({ executed: 2, cached: 0 })
+      expect(edited.events.find((event) => event.type === "NodeStarted")).toMatchObject({ reasons: ["file"] })
+
+      const missing = yield* Effect.flip(runPipeline(lines(file)))
+      expect(missing).toMatchObject({ _tag: "InputNotReadable", path: file, node: "lines", field: "path" })
+    })))
+
+  it.effect("does not keep what was read from a file that changed meanwhile", () =>
+    inStore(Effect.gen(function*() {
+      const file = join(mkdtempSync(join(tmpdir(), "gemflow-input-")), "a.txt")
+      writeFileSync(file, "3\n")
+      const { result } = yield* runPipeline(pipeline("lines", () => Lines({ path: file, append: "4\n" })))
+      expect(result.failures[0]?.message).toContain(`${file} changed while lines was reading it`)
     })))
 
   it.effect("stores tables that can be read again", () =>

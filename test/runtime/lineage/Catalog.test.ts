@@ -51,9 +51,7 @@ const action = (key: string, node: string, runName: string): ActionRow => ({
   created_at: 5
 })
 
-const opened = Effect.gen(function*() {
-  return yield* Catalog
-})
+const opened = Effect.map(Catalog, (catalog) => catalog)
 
 describe("Catalog", () => {
   it.effect("keeps what it was given, over a restart", () =>
@@ -115,8 +113,11 @@ describe("Catalog", () => {
       const write = (from: number) =>
         Effect.gen(function*() {
           const catalog = yield* Catalog
-          yield* Effect.forEach(Array.from({ length: 20 }, (_, index) => from + index), (index) =>
-            Effect.andThen(catalog.startRun(run(`r${index}`, index)), Effect.yieldNow), { discard: true })
+          yield* Effect.forEach(
+            Array.from({ length: 20 }, (_, index) => from + index),
+            (index) => Effect.andThen(catalog.startRun(run(`r${index}`, index)), Effect.yieldNow),
+            { discard: true }
+          )
           return yield* catalog.runs()
         }).pipe(Effect.provide(Catalog.layer(store)))
       yield* Effect.all([write(0), write(100)], { concurrency: 2 })
@@ -136,7 +137,10 @@ describe("Catalog", () => {
   it.effect("that is no catalog is an error with a remedy", () =>
     Effect.gen(function*() {
       const store = mkdtempSync(join(tmpdir(), "gemflow-catalog-"))
-      writeFileSync(catalogPath(store), "this is not a database, and long enough to be read as the header of one".repeat(20))
+      writeFileSync(
+        catalogPath(store),
+        "this is not a database, and long enough to be read as the header of one".repeat(20)
+      )
       const error = yield* Effect.flip(Effect.provide(opened, Catalog.layer(store)))
       expect(error.message).toContain(catalogPath(store))
       expect(error.message).toContain("Move the file away")
