@@ -1,6 +1,7 @@
 import { broadcastShapes, sameType } from "../Broadcast.ts"
-import { fail, emit, scalar, type Tensor } from "../Graph.ts"
+import { sameShape } from "../Dimension.ts"
 import { isFloating } from "../DType.ts"
+import { emit, fail, scalar, type Tensor } from "../Graph.ts"
 import { cast, equal, greater, less, where } from "./Logic.ts"
 import { sumTo } from "./Reduce.ts"
 
@@ -13,6 +14,12 @@ const operands = (op: string, a: Operand, b: Operand): readonly [Tensor, Tensor]
   return fail(op, [], "one operand must be a tensor")
 }
 
+/** What was expanded only to the other operand's shape, as gradients of sums are, is read unexpanded: it broadcasts. */
+const unexpanded = (x: Tensor, other: Tensor): Tensor =>
+  x.producer?.op === "Expand" && other.producer?.op !== "Expand" && sameShape(x.shape, other.shape)
+    ? x.producer.inputs[0] ?? x
+    : x
+
 /** An elementwise op of two operands, broadcast against each other; the gradient sums over what was broadcast. */
 const binary = (
   name: string,
@@ -20,7 +27,8 @@ const binary = (
   gradient: (dy: Tensor, a: Tensor, b: Tensor, y: Tensor) => readonly [Tensor | undefined, Tensor | undefined]
 ) =>
 (left: Operand, right: Operand): Tensor => {
-  const [a, b] = operands(name, left, right)
+  const [expandedA, expandedB] = operands(name, left, right)
+  const [a, b] = [unexpanded(expandedA, expandedB), unexpanded(expandedB, expandedA)]
   sameType(name, [a, b])
   const shape = broadcastShapes(name, [a, b])
   const y: Tensor = emit({

@@ -2,8 +2,8 @@ import { axisOf } from "../Broadcast.ts"
 import { type Dim, sameShape, type Shape, sizeOf } from "../Dimension.ts"
 import { constant, emit, fail, scalar, type Tensor } from "../Graph.ts"
 import { int64 } from "../TensorData.ts"
-import { div, exp, mul, sub } from "./Arithmetic.ts"
-import { cast, equal } from "./Logic.ts"
+import { add, div, exp, log, mul, stopGradient, sub } from "./Arithmetic.ts"
+import { cast, equal, greater, where } from "./Logic.ts"
 import { expand, squeeze, unsqueeze } from "./Layout.ts"
 import { dimension } from "./Shape.ts"
 
@@ -43,8 +43,20 @@ export const reduceMax = reduction("reduceMax", "ReduceMax", (dy, x, y, axes) =>
 /** The smallest value. Where several are smallest the gradient is shared among them evenly. */
 export const reduceMin = reduction("reduceMin", "ReduceMin", (dy, x, y, axes) => evenly(dy, x, y, axes))
 
-/** log of the sum of e^x, computed without overflow. */
-export const logSumExp = reduction("logSumExp", "ReduceLogSumExp", (dy, x, y) => mul(dy, exp(sub(x, y))))
+/**
+ * log of the sum of e^x, computed without overflow: m + log sum e^(x - m) with m the largest x. Made of these ops, as
+ * onnxruntime's ReduceLogSumExp takes three times as long.
+ */
+export const logSumExp = (x: Tensor, options: Reduction = {}): Tensor => {
+  const axes = options.axes ?? x.shape.map((_, axis) => axis)
+  if (axes.length === 0) return x
+  const kept = { axes, keepDims: true }
+  const largest = stopGradient(reduceMax(x, kept))
+  // Where all x are -infinity so is the result, and m must not be, for x - m to have a value.
+  const shift = where(greater(largest, -Infinity), largest, 0)
+  const y = add(log(reduceSum(exp(sub(x, shift)), kept)), shift)
+  return options.keepDims === true ? y : squeeze(y, axes)
+}
 
 const evenly = (dy: Tensor, x: Tensor, y: Tensor, axes: ReadonlyArray<number>): Tensor => {
   const chosen = cast(equal(x, y), x.dtype)
