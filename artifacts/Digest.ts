@@ -182,9 +182,9 @@ const writeLengths = (lengths: Stream, chunk: Chunk, from: number, to: number): 
 
 type Numbers = Int32Array | Float32Array | Float64Array
 
-/** The same numbers with every NaN in one bit pattern; the array itself when it holds none, as is usual. */
+/** The same numbers with every NaN in one bit pattern; the array itself where it holds none, as is usual. */
 const withOneNaN = (values: Numbers): Numbers => {
-  if (values instanceof Int32Array || !hasNaN(values)) return values
+  if (values instanceof Int32Array || !mayHoldNaN(values)) return values
   const copy = values.slice()
   const words = new Uint32Array(copy.buffer, copy.byteOffset, copy.byteLength / 4)
   for (let index = 0; index < copy.length; index++) {
@@ -195,14 +195,21 @@ const withOneNaN = (values: Numbers): Numbers => {
   return copy
 }
 
-const hasNaN = (values: Float32Array | Float64Array): boolean => {
-  for (let index = 0; index < values.length; index++) {
-    const value = values[index]
-    // Only NaN differs from itself; a call per value would halve the speed of a digest.
-    // oxlint-disable-next-line no-self-compare
-    if (value !== value) return true
+/**
+ * Whether some value may be NaN: one makes a sum NaN, as do infinities of both signs, which cost no more than a copy.
+ * Four sums side by side run several times as fast as a test per value, and as SHA-256 itself.
+ */
+const mayHoldNaN = (values: Float32Array | Float64Array): boolean => {
+  let [a, b, c, d] = [0, 0, 0, 0]
+  const whole = values.length - values.length % 4
+  for (let index = 0; index < whole; index += 4) {
+    a += values[index] ?? 0
+    b += values[index + 1] ?? 0
+    c += values[index + 2] ?? 0
+    d += values[index + 3] ?? 0
   }
-  return false
+  for (let index = whole; index < values.length; index++) a += values[index] ?? 0
+  return Number.isNaN(a + b + c + d)
 }
 
 /** Bytes into SHA-256: large pieces as they are, small ones gathered first, since a call per value would dominate. */

@@ -9,36 +9,46 @@ import { DrawnRows, Everything, fullRow, toRow } from "./fixtures/Everything.ts"
 const ipc = (table: Arrow.Table) => Arrow.tableFromIPC(Arrow.tableToIPC(table, "file"))
 
 describe("rows", () => {
-  it.effect.prop("come back as they went in, also through an Arrow file, in one batch or several", [DrawnRows], ([drawn]) =>
-    Effect.gen(function*() {
-      const rows = drawn.map(toRow)
-      const table = yield* Table.fromRows(Everything, rows)
-      expect(table.numRows).toBe(rows.length)
-      expect(table.rows()).toEqual(rows)
-      expect(table.column("words")).toEqual(rows.map((row) => row.words))
-      const read = yield* Table.fromArrow(Everything, ipc(table.arrow))
-      expect(read.rows()).toEqual(rows)
-      const half = rows.length >> 1
-      const parts = [rows.slice(0, half), rows.slice(half)]
-      const batches = (yield* Effect.forEach(parts, (part) => Table.fromRows(Everything, part)))
-        .flatMap((part) => part.arrow.batches)
-      if (batches.length > 0) {
-        const joined = yield* Table.fromArrow(Everything, new Arrow.Table(batches))
-        expect(joined.rows()).toEqual(rows)
-      }
-    }))
+  it.effect.prop(
+    "come back as they went in, also through an Arrow file, in one batch or several",
+    [DrawnRows],
+    ([drawn]) =>
+      Effect.gen(function*() {
+        const rows = drawn.map(toRow)
+        const table = yield* Table.fromRows(Everything, rows)
+        expect(table.numRows).toBe(rows.length)
+        expect(table.rows()).toEqual(rows)
+        expect(table.column("words")).toEqual(rows.map((row) => row.words))
+        const read = yield* Table.fromArrow(Everything, ipc(table.arrow))
+        expect(read.rows()).toEqual(rows)
+        const half = rows.length >> 1
+        const parts = [rows.slice(0, half), rows.slice(half)]
+        const batches = (yield* Effect.forEach(parts, (part) => Table.fromRows(Everything, part)))
+          .flatMap((part) => part.arrow.batches)
+        if (batches.length > 0) {
+          const joined = yield* Table.fromArrow(Everything, new Arrow.Table(batches))
+          expect(joined.rows()).toEqual(rows)
+        }
+      }),
+    { arbitrary: { runs: 40 } }
+  )
 
-  it.effect.prop("of a slice of an Arrow table are those of the slice", [DrawnRows], ([drawn]) =>
-    Effect.gen(function*() {
-      const rows = drawn.map(toRow)
-      const { arrow } = yield* Table.fromRows(Everything, rows)
-      for (const [from, to] of [[1, rows.length], [2, 5], [0, 3]] as const) {
-        if (from >= to || to > rows.length) continue
-        const slice = yield* Table.fromArrow(Everything, arrow.slice(from, to))
-        expect(slice.rows()).toEqual(rows.slice(from, to))
-        expect((yield* Table.fromArrow(Everything, ipc(slice.arrow))).rows()).toEqual(rows.slice(from, to))
-      }
-    }))
+  it.effect.prop(
+    "of a slice of an Arrow table are those of the slice",
+    [DrawnRows],
+    ([drawn]) =>
+      Effect.gen(function*() {
+        const rows = drawn.map(toRow)
+        const { arrow } = yield* Table.fromRows(Everything, rows)
+        for (const [from, to] of [[1, rows.length], [2, 5], [0, 3]] as const) {
+          if (from >= to || to > rows.length) continue
+          const slice = yield* Table.fromArrow(Everything, arrow.slice(from, to))
+          expect(slice.rows()).toEqual(rows.slice(from, to))
+          expect((yield* Table.fromArrow(Everything, ipc(slice.arrow))).rows()).toEqual(rows.slice(from, to))
+        }
+      }),
+    { arbitrary: { runs: 40 } }
+  )
 
   it.effect("past one batch keep their order, with nulls on either side of its end", () =>
     Effect.gen(function*() {
@@ -99,7 +109,10 @@ describe("a row that is not of the type", () => {
 
   it.effect("may hold plain arrays of numbers where lists of numbers are asked for", () =>
     Effect.gen(function*() {
-      const table = yield* Table.fromRows(Everything, [{ ...fullRow, ...JSON.parse(`{"counts":[1,2],"singles":[0.5]}`) }])
+      const table = yield* Table.fromRows(Everything, [{
+        ...fullRow,
+        ...JSON.parse(`{"counts":[1,2],"singles":[0.5]}`)
+      }])
       expect(table.column("counts")).toEqual([Int32Array.of(1, 2)])
       expect(table.column("singles")).toEqual([Float32Array.of(0.5)])
     }))
@@ -110,7 +123,11 @@ describe("an Arrow table", () => {
 
   it.effect("is found by column name, in any order, with its other columns left out", () =>
     Effect.gen(function*() {
-      const arrow = Arrow.tableFromArrays({ extra: Int32Array.of(1, 2), score: Float64Array.of(0.5, 1.5), name: ["a", "b"] })
+      const arrow = Arrow.tableFromArrays({
+        extra: Int32Array.of(1, 2),
+        score: Float64Array.of(0.5, 1.5),
+        name: ["a", "b"]
+      })
       const table = yield* Table.fromArrow(Named, arrow)
       expect(table.rows()).toEqual([{ name: "a", score: 0.5 }, { name: "b", score: 1.5 }])
       expect(table.arrow.schema.fields.map((field) => field.name)).toEqual(["name", "score"])
@@ -150,7 +167,11 @@ describe("an Arrow table", () => {
     }))
 
   const wrong: ReadonlyArray<readonly [string, () => Arrow.Table, string]> = [
-    ["lacks a column", () => Arrow.tableFromArrays({ name: ["a"] }), "column score: expected float64?, found no such column."],
+    [
+      "lacks a column",
+      () => Arrow.tableFromArrays({ name: ["a"] }),
+      "column score: expected float64?, found no such column."
+    ],
     [
       "has numbers of another width",
       () => Arrow.tableFromArrays({ name: ["a"], score: Float32Array.of(1) }),
@@ -163,10 +184,11 @@ describe("an Arrow table", () => {
     ],
     [
       "has nulls where none may be",
-      () => new Arrow.Table({
-        name: Arrow.vectorFromArray(["a", null], new Arrow.Utf8()),
-        score: Arrow.vectorFromArray([1, 2], new Arrow.Float64())
-      }),
+      () =>
+        new Arrow.Table({
+          name: Arrow.vectorFromArray(["a", null], new Arrow.Utf8()),
+          score: Arrow.vectorFromArray([1, 2], new Arrow.Float64())
+        }),
       "column name, row 1: expected a value, found null."
     ]
   ]
@@ -212,7 +234,9 @@ describe("an Arrow table", () => {
             child
           })])
         })
-      expect((yield* Table.fromArrow(Lists, list(0b101))).rows()).toEqual([{ list: ["a"] }, { list: null }, { list: ["b"] }])
+      expect((yield* Table.fromArrow(Lists, list(0b101))).rows()).toEqual([{ list: ["a"] }, { list: null }, {
+        list: ["b"]
+      }])
       const error = yield* Effect.flip(Table.fromArrow(Lists, list(0b011)))
       expect(error.message).toBe("Table Lists, column list[0], row 1: expected a value, found null.")
     }))
@@ -222,7 +246,10 @@ describe("project", () => {
   it.effect("keeps the named columns in the other type's order", () =>
     Effect.gen(function*() {
       const table = yield* Table.fromRows(Everything, [fullRow])
-      const Two = TableType.make("Two", { words: Column.list(Column.utf8(), { nullable: true }), count: Column.int32() })
+      const Two = TableType.make("Two", {
+        words: Column.list(Column.utf8(), { nullable: true }),
+        count: Column.int32()
+      })
       const projected = yield* table.project(Two)
       expect(projected.rows()).toEqual([{ words: ["ab", "c"], count: 3 }])
       expect(Object.keys(projected.rows()[0] ?? {})).toEqual(["words", "count"])

@@ -4,7 +4,7 @@ import * as Schema from "effect/Schema"
 import * as Column from "../../artifacts/Column.ts"
 import * as Tables from "../../artifacts/index.ts"
 import { Candidates } from "../../artifacts/tables/Candidates.ts"
-import { PreferencePairs } from "../../artifacts/tables/PreferencePairs.ts"
+import type { PreferencePairs } from "../../artifacts/tables/PreferencePairs.ts"
 import * as TableType from "../../artifacts/TableType.ts"
 
 const Everything = TableType.make("Everything", {
@@ -138,10 +138,9 @@ describe("the table types of the framework", () => {
 
   it("document every column", () => {
     expect(types.map((type) => type.name)).toHaveLength(9)
-    for (const type of types) {
-      for (const [name, column] of Object.entries(type.columns)) {
-        expect(column.doc, `${type.name}.${name}`).toMatch(/\.$/)
-      }
-    }
+    const undocumented = types.flatMap((type) =>
+      Object.entries(type.columns).filter(([, { doc }]) => !doc.endsWith(".")).map(([name]) => `${type.name}.${name}`)
+    )
+    expect(undocumented).toEqual([])
   })
 })
