@@ -63,6 +63,28 @@ describe("write and read", () => {
       })
     ))
 
+  it.effect("make, byte for byte, the file that the format's own writer makes", () =>
+    inFolder((folder) =>
+      Effect.gen(function*() {
+        // safetensors.torch.save_file of the same tensors, with metadata={"format": "pt"}.
+        const reference = Buffer.from(
+          "yAAAAAAAAAB7Il9fbWV0YWRhdGFfXyI6eyJmb3JtYXQiOiJwdCJ9LCJhIjp7ImR0eXBlIjoiSTY0Iiwic2hhcGUiOltdLCJkYXRh"
+            + "X29mZnNldHMiOlswLDhdfSwiYiI6eyJkdHlwZSI6IkYzMiIsInNoYXBlIjpbMl0sImRhdGFfb2Zmc2V0cyI6WzgsMTZdfSwiYyI6"
+            + "eyJkdHlwZSI6IkJPT0wiLCJzaGFwZSI6WzNdLCJkYXRhX29mZnNldHMiOlsxNiwxOV19fSAgICAgIAMAAAAAAAAAAACAPwAAAEAB"
+            + "AAE=",
+          "base64"
+        )
+        const target = path.join(folder, "model.safetensors")
+        const same = new Map<string, Safetensors.TensorToWrite>([
+          ["c", { dtype: "BOOL", shape: [3], data: Uint8Array.of(1, 0, 1) }],
+          ["b", { dtype: "F32", shape: [2], data: Float32Array.of(1, 2) }],
+          ["a", { dtype: "I64", shape: [], data: BigInt64Array.of(3n) }]
+        ])
+        yield* Safetensors.write(target, same, { format: "pt" })
+        expect(fs.readFileSync(target).equals(reference)).toBe(true)
+      })
+    ))
+
   it.effect("take a file without tensors", () =>
     inFolder((folder) =>
       Effect.gen(function*() {
