@@ -2,7 +2,8 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import { Catalog } from "../lineage/Catalog.ts"
-import { ancestors, descendants, lineageGraph, type RecordedRun } from "../lineage/Lineage.ts"
+import { ancestors, descendants, type LastOutput, lineageGraph, type RecordedRun } from "../lineage/Lineage.ts"
+import type { Pipeline } from "../pipeline/Pipeline.ts"
 import * as Options from "./Options.ts"
 import { print, printJson } from "./Output.ts"
 import { lineageMermaid, lineageTree } from "./render/LineageText.ts"
@@ -35,11 +36,7 @@ export const lineageCommand = Command.make("lineage", {
   Effect.gen(function*() {
     const { pipeline, project } = yield* openPipeline(options.file, options)
     const { name } = yield* namedOne(pipeline, options.node)
-    const recorded = yield* Effect.provide(recordedRun(pipeline.name, name), readerLayer(project.store))
-    const whole = lineageGraph(
-      pipeline.nodes.map((instance) => ({ node: instance.name, kind: instance.node.name, inputs: instance.inputs })),
-      recorded
-    )
+    const whole = yield* Effect.provide(recordedLineage(pipeline, name), readerLayer(project.store))
     // Both flags together ask for both directions.
     const directions = options.down ? options.up ? ["up", "down"] as const : ["down"] as const : ["up"] as const
     for (const direction of directions) {
@@ -73,6 +70,25 @@ export const lineageCommand = Command.make("lineage", {
       { command: "gemflow lineage pipelines/gem.ts report --format mermaid", description: "A diagram for a document" }
     ])
   )
+
+/** The lineage as the last run tells it in which the node had an output, completed by what other runs tell of other nodes. */
+const recordedLineage = Effect.fnUntraced(function*(pipeline: Pipeline, node: string) {
+  const catalog = yield* Catalog
+  const recorded = yield* recordedRun(pipeline.name, node)
+  const took = new Set(recorded?.executions.map((execution) => execution.node))
+  const lastOutputs = new Map<string, LastOutput>()
+  for (const { name } of pipeline.nodes) {
+    if (took.has(name)) continue
+    const last = yield* recordedRun(pipeline.name, name)
+    const execution = last?.executions.find((execution) => execution.node === name)
+    if (last === undefined || execution === undefined) continue
+    const action = yield* catalog.action(execution.key_digest ?? "")
+    const inputs = last.inputs.filter((input) => input.node === name)
+    lastOutputs.set(name, { execution, inputs, ...(action === undefined ? {} : { action }) })
+  }
+  const declared = pipeline.nodes.map(({ inputs, name, node }) => ({ node: name, kind: node.name, inputs }))
+  return lineageGraph(declared, recorded, lastOutputs)
+})
 
 const recordedRun = Effect.fnUntraced(function*(pipeline: string, node: string) {
   const catalog = yield* Catalog

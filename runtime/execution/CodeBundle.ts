@@ -179,17 +179,23 @@ const splitByFile = (text: string, files: ReadonlySet<string>): ReadonlyArray<re
   return parts.map(([file, lines]) => [portable(file), lines.join("\n")])
 }
 
-/** esbuild keeps some comments inside expressions; white space goes as well. */
-const normalise = async (code: string): Promise<string> => {
-  const { code: normal } = await esbuild.transform(code, {
+/** esbuild keeps some comments inside expressions; white space goes as well. Nodes share most of their files. */
+const normalise = (code: string): Promise<string> => {
+  const known = normalised.get(code)
+  if (known !== undefined) return known
+  const options = {
     loader: "js",
     minifyWhitespace: true,
     treeShaking: false,
     legalComments: "none",
     logLevel: "silent"
-  })
+  } as const
+  const normal = esbuild.transform(code, options).then(({ code }) => code)
+  normalised.set(code, normal)
   return normal
 }
+
+const normalised = new Map<string, Promise<string>>()
 
 const computedImport = /\bimport\(\s*(?:\/\*[^*]*\*\/\s*)*(?!["'`])/
 
@@ -212,14 +218,20 @@ const refuseComputedImports = (
   }
 }
 
-/** The files that code refers to as `new URL("./file", import.meta.url)`: worker scripts and data. Folders are places, not content. */
+/**
+ * The files that code refers to as `new URL("./file", import.meta.url)`: worker scripts and data. Of alternatives
+ * (`ts ? "./worker.ts" : "./worker.js"`) those that are there. Folders are places, not content.
+ */
 const referencedFiles = (code: string, importer: string): ReadonlyArray<string> =>
-  [...code.matchAll(/new URL\(([^;]*?),\s*import\.meta\.url\s*\)/g)].flatMap(([, argument = ""]) =>
-    [...argument.matchAll(/(["'`])(\.{1,2}\/(?:(?!\1)[^\\$])*)\1/g)].flatMap(([, , literal = ""]) => {
-      const path = join(dirname(importer), literal)
-      return literal.endsWith("/") || (existsSync(path) && statSync(path).isDirectory()) ? [] : [path]
-    })
-  )
+  [...code.matchAll(/new URL\(([^;]*?),\s*import\.meta\.url\s*\)/g)].flatMap(([, argument = ""]) => {
+    const paths = [...argument.matchAll(/(["'`])(\.{1,2}\/(?:(?!\1)[^\\$])*)\1/g)]
+      .map(([, , literal = ""]) => join(dirname(importer), literal))
+      .filter((path) => !path.endsWith(sep) && !isDirectory(path))
+    const there = paths.filter((path) => existsSync(path))
+    return there.length > 0 ? there : paths
+  })
+
+const isDirectory = (path: string) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 
 const isScript = (path: string) => /^\.[cm]?[jt]s$/.test(extname(path))
 

@@ -5,7 +5,8 @@ import type { ActionRow, ExecutionRow, ExecutionStatus, InputRow, RunRow } from 
 export interface LineageNode {
   readonly node: string
   readonly kind: string
-  readonly status: ExecutionStatus | "not-run"
+  /** `not-run`: it has no output. `outdated`: its last output was computed from other artifacts than those shown here. */
+  readonly status: ExecutionStatus | "not-run" | "outdated"
   readonly artifact?: string
   readonly rows?: number
   /** The run that computed the artifact; an earlier one when the node was cached. */
@@ -23,7 +24,7 @@ export interface LineageEdge {
 }
 
 export interface LineageGraph {
-  /** The run that the graph tells of; absent when the pipeline has not run yet. */
+  /** The run that the graph tells of; absent when the node in question has no output yet. */
   readonly run?: string
   /** Each after those it reads. */
   readonly nodes: ReadonlyArray<LineageNode>
@@ -45,40 +46,56 @@ export interface RecordedRun {
   readonly actions: ReadonlyArray<ActionRow>
 }
 
+/** What is known of a node from the last run in which it had an output. */
+export interface LastOutput {
+  readonly execution: ExecutionRow
+  readonly inputs: ReadonlyArray<InputRow>
+  readonly action?: ActionRow
+}
+
 /**
- * The lineage of a pipeline: as recorded for the nodes that took part in the run, as declared for the others. `declared`
- * is in topological order.
+ * The lineage of a pipeline: as recorded for the nodes that took part in the run; for the others as last recorded, if
+ * that was computed from the same artifacts, else as declared. `declared` is in topological order.
  */
 export const lineageGraph = (
   declared: ReadonlyArray<DeclaredNode>,
-  recorded: RecordedRun | undefined
+  recorded: RecordedRun | undefined,
+  lastOutputs: ReadonlyMap<string, LastOutput> = new Map()
 ): LineageGraph => {
-  const declaredEdges = declared.flatMap(({ inputs, node }) =>
-    Object.entries(inputs).flatMap(([input, sources]) => sources.map((from) => ({ from, to: node, input })))
-  )
-  const absent = ({ kind, node }: DeclaredNode): LineageNode => ({ node, kind, status: "not-run" })
-  if (recorded === undefined) return { nodes: declared.map(absent), edges: declaredEdges }
-
-  const actions = new Map(recorded.actions.map((action) => [action.key_digest, action]))
-  const took = new Map(recorded.executions.map((execution) => [execution.node, execution]))
-  const present = (execution: ExecutionRow) => lineageNode(execution, actions.get(execution.key_digest ?? ""))
   const known = new Set(declared.map(({ node }) => node))
-  const edges = [
-    ...recorded.inputs.map(({ input, node, source }) => ({ from: source, to: node, input })),
-    ...declaredEdges.filter(({ to }) => took.get(to)?.output == null)
-  ]
-  return {
-    run: recorded.run.run,
-    nodes: [
-      // Nodes that the file no longer declares come first: what it does declare may have been computed from them.
-      ...recorded.executions.filter(({ node }) => !known.has(node)).map(present),
-      ...declared.map((node) => {
-        const execution = took.get(node.node)
-        return execution === undefined ? absent(node) : present(execution)
-      })
-    ],
-    edges
+  const actions = new Map(recorded?.actions.map((action) => [action.key_digest, action]))
+  const executions = recorded?.executions ?? []
+  const took = new Map(executions.map((execution) => [execution.node, execution]))
+  const present = (execution: ExecutionRow) => lineageNode(execution, actions.get(execution.key_digest ?? ""))
+  // Nodes that the file no longer declares come first: what it does declare may have been computed from them.
+  const nodes = executions.filter(({ node }) => !known.has(node)).map(present)
+  const artifacts = new Map(executions.map(({ node, output }) => [node, output]))
+  const edges = (recorded?.inputs ?? []).map(({ input, node, source }): LineageEdge => ({
+    from: source,
+    to: node,
+    input
+  }))
+
+  for (const { inputs, kind, node } of declared) {
+    const execution = took.get(node)
+    if (execution !== undefined) nodes.push(present(execution))
+    // The inputs of what has an output in this run are recorded; of all else the declared ones are told.
+    if (execution?.output == null) {
+      const wired = Object.entries(inputs).flatMap(([input, sources]) =>
+        sources.map((from) => ({ from, to: node, input }))
+      )
+      edges.push(...wired)
+    }
+    if (execution !== undefined) continue
+    const last = lastOutputs.get(node)
+    if (last === undefined) {
+      nodes.push({ node, kind, status: "not-run" })
+    } else if (last.inputs.every(({ artifact, source }) => artifacts.get(source) === artifact)) {
+      artifacts.set(node, last.execution.output)
+      nodes.push(lineageNode(last.execution, last.action))
+    } else nodes.push({ node, kind, status: "outdated" })
   }
+  return { ...(recorded === undefined ? {} : { run: recorded.run.run }), nodes, edges }
 }
 
 const lineageNode = (execution: ExecutionRow, action: ActionRow | undefined): LineageNode => ({

@@ -40,7 +40,8 @@ export const lineageTree = (graph: LineageGraph, root: string, direction: Direct
 }
 
 const describe = (node: LineageNode, graph: LineageGraph, style: Style): string => {
-  if (node.status === "not-run") return style.dim("has not run yet")
+  if (node.status === "not-run") return style.dim("has no output yet")
+  if (node.status === "outdated") return style.dim("its last output was computed from others than these")
   if (node.status === "failed") return style.bad("failed")
   if (node.status === "skipped") return style.warn("skipped")
   const parts = [

@@ -102,6 +102,17 @@ describe("lineage", () => {
     expect(names(ancestors(graph, "score"))).toEqual(["old", "sample", "score"])
   })
 
+  it("takes from other runs what was computed from the same artifacts", () => {
+    const last = (execution: ExecutionRow, ...inputs: ReadonlyArray<InputRow>) => ({ execution, inputs })
+    const run = recorded([execution("pairs"), execution("sample")], [input("sample", "prompts", "pairs")])
+    const score = last(execution("score", { run: "r1" }), input("score", "candidates", "sample"))
+    const graph = lineageGraph(declared, run, new Map([["score", score]]))
+    expect(graph.nodes[2]).toMatchObject({ node: "score", artifact: "artifact-score" })
+    const other = { ...input("score", "candidates", "sample"), artifact: "another" }
+    const outdated = lineageGraph(declared, run, new Map([["score", last(execution("score", { run: "r1" }), other)]]))
+    expect(outdated.nodes[2]).toEqual({ node: "score", kind: "score", status: "outdated" })
+  })
+
   it("of a failed node is what it was to be computed from", () => {
     const failed = execution("score", { status: "failed", output: null, key_digest: null, error: "no luck" })
     const graph = lineageGraph(
