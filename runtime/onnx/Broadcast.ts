@@ -30,7 +30,8 @@ export const axisOf = (op: string, tensor: Tensor, axis: number): number => {
   return axis < 0 ? axis + rank : axis
 }
 
-export const dimAt = (tensor: Tensor, axis: number): Dim => tensor.shape.at(axis) ?? fail("shape", [tensor], `there is no axis ${axis}`)
+export const dimAt = (tensor: Tensor, axis: number): Dim =>
+  tensor.shape.at(axis) ?? fail("shape", [tensor], `there is no axis ${axis}`)
 
 export const sameType = (op: string, operands: ReadonlyArray<Tensor>): void => {
   if (operands.some((tensor) => tensor.dtype !== operands[0]?.dtype)) {

@@ -32,11 +32,13 @@ export const startWorker = (device: string, run: URL = script): DeviceWorker => 
   }
   const failAll = (problem: string): void => {
     ended ??= problem
-    for (const id of [...waiting.keys()]) settle(id, Effect.fail(ended))
+    for (const id of waiting.keys()) settle(id, Effect.fail(ended))
   }
   worker.unref()
-  worker.on("message", (reply: Reply) =>
-    settle(reply.id, "values" in reply ? Effect.succeed(reply.values) : Effect.fail(reply.problem)))
+  worker.on(
+    "message",
+    (reply: Reply) => settle(reply.id, "values" in reply ? Effect.succeed(reply.values) : Effect.fail(reply.problem))
+  )
   worker.on("error", (error) => failAll(`its worker thread failed: ${error instanceof Error ? error.message : error}`))
   worker.on("exit", (code) => failAll(`its worker thread ended with code ${code}`))
 

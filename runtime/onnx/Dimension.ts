@@ -15,7 +15,7 @@ const parse = (dim: Dim): Polynomial => {
   const terms = new Map<string, number>()
   for (const [, sign, term] of dim.matchAll(/([+-]?)([^+-]+)/g)) {
     const factors = (term ?? "").split("*")
-    const symbols = factors.filter((factor) => !/^\d+$/.test(factor)).sort()
+    const symbols = factors.filter((factor) => !/^\d+$/.test(factor)).toSorted()
     const coefficient = factors.filter((factor) => /^\d+$/.test(factor)).reduce((n, factor) => n * Number(factor), 1)
     const monomial = symbols.join("*")
     terms.set(monomial, (terms.get(monomial) ?? 0) + (sign === "-" ? -coefficient : coefficient))
@@ -29,7 +29,7 @@ const print = (polynomial: Polynomial): Dim => {
   if (terms.every(([monomial]) => monomial === "")) return constant
   // Positive terms first: a spelling never starts with a minus unless every term is negative.
   const order = ([monomial, n]: [string, number]) => `${n < 0 ? 1 : 0}${monomial === "" ? 1 : 0}${monomial}`
-  return terms.sort((a, b) => order(a) < order(b) ? -1 : 1).map(([monomial, n], index) => {
+  return terms.toSorted((a, b) => order(a) < order(b) ? -1 : 1).map(([monomial, n], index) => {
     const sign = n < 0 ? "-" : index === 0 ? "" : "+"
     const size = Math.abs(n)
     return sign + (monomial === "" ? `${size}` : size === 1 ? monomial : `${size}*${monomial}`)
@@ -50,7 +50,7 @@ export const multiplyDims = (a: Dim, b: Dim): Dim => {
   const product = new Map<string, number>()
   for (const [left, n] of parse(a)) {
     for (const [right, m] of parse(b)) {
-      const monomial = [...left.split("*"), ...right.split("*")].filter((symbol) => symbol !== "").sort().join("*")
+      const monomial = [...left.split("*"), ...right.split("*")].filter((symbol) => symbol !== "").toSorted().join("*")
       product.set(monomial, (product.get(monomial) ?? 0) + n * m)
     }
   }

@@ -1,9 +1,9 @@
 import { sameShape } from "./Dimension.ts"
 import { isFloating } from "./DType.ts"
 import { fail, type Node, scalar, type Tensor } from "./Graph.ts"
-import { scope } from "./Scope.ts"
 import { add } from "./ops/Arithmetic.ts"
 import { zeros } from "./ops/Fill.ts"
+import { scope } from "./Scope.ts"
 
 /**
  * The gradients of a scalar with respect to tensors of its graph, as further tensors of the graph (reverse mode).
@@ -12,18 +12,20 @@ import { zeros } from "./ops/Fill.ts"
  * respect to tensors outside.
  */
 export const gradients = (loss: Tensor, wrt: ReadonlyArray<Tensor>): ReadonlyArray<Tensor> => {
-  if (loss.shape.length !== 0 || !isFloating(loss.dtype)) fail("gradients", [loss], "the loss must be a floating scalar")
+  if (loss.shape.length !== 0 || !isFloating(loss.dtype)) {
+    fail("gradients", [loss], "the loss must be a floating scalar")
+  }
   for (const tensor of wrt) if (!isFloating(tensor.dtype)) fail("gradients", [tensor], "has no gradient by its type")
 
   const dependent = new Set(wrt)
   const path = nodesBefore(loss).filter((node) => {
     const depends = node.differentiable.some((tensor) => tensor !== undefined && dependent.has(tensor))
-    if (depends) for (const output of node.outputs) if (isFloating(output.dtype)) dependent.add(output)
+    if (depends) { for (const output of node.outputs) if (isFloating(output.dtype)) dependent.add(output) }
     return depends
   })
 
   const found = new Map<Tensor, Tensor>([[loss, scalar(loss.graph, loss.dtype, 1)]])
-  for (const node of path.reverse()) {
+  for (const node of path.toReversed()) {
     const outputs = node.outputs.map((output) => found.get(output))
     if (outputs.every((dy) => dy === undefined)) continue
     const place = node.place === "" ? "gradient" : `gradient/${node.place}`
@@ -48,17 +50,23 @@ const nodesBefore = (tensor: Tensor): ReadonlyArray<Node> => {
     nodes.add(node)
     pending.push(...node.differentiable)
   }
-  return [...nodes].sort((a, b) => a.order - b.order)
+  return [...nodes].toSorted((a, b) => a.order - b.order)
 }
 
 const gradientsOfNode = (node: Node, outputs: ReadonlyArray<Tensor | undefined>): ReadonlyArray<Tensor | undefined> => {
-  if (node.gradient === undefined) return fail(node.op, node.outputs, "has no gradient; use stopGradient around it, or differentiate inside its body")
+  if (node.gradient === undefined) {
+    return fail(node.op, node.outputs, "has no gradient; use stopGradient around it, or differentiate inside its body")
+  }
   const inputs = node.gradient(outputs)
   inputs.forEach((gradient, index) => {
     const tensor = node.differentiable[index]
     if (gradient === undefined || tensor === undefined) return
     if (gradient.dtype !== tensor.dtype || !sameShape(gradient.shape, tensor.shape)) {
-      fail(node.op, [tensor, gradient], "its gradient rule gives another shape or type than its input has: a bug in the op")
+      fail(
+        node.op,
+        [tensor, gradient],
+        "its gradient rule gives another shape or type than its input has: a bug in the op"
+      )
     }
   })
   return inputs

@@ -141,7 +141,9 @@ export const parameter = (
   refuseTaken(graph, "parameter", name)
   const needed = elementCount(dims) * elements[dtype].bytes
   const length = "data" in source ? source.data.byteLength : source.length
-  if (length !== needed) fail("parameter", [], `${name}: ${printShape(dims)} of ${dtype} takes ${needed} bytes, not ${length}`)
+  if (length !== needed) {
+    fail("parameter", [], `${name}: ${printShape(dims)} of ${dtype} takes ${needed} bytes, not ${length}`)
+  }
   if ("location" in source && !isInside(source.location)) {
     fail("parameter", [], `${name}: ${source.location} is not a path inside the folder of the weights`)
   }
@@ -203,13 +205,13 @@ export const emit = (
     outputs: [{ dtype, shape }],
     ...(gradient && { gradient: ([dy]) => dy === undefined ? [] : gradient(dy) })
   })
-  return result as Tensor
+  return result
 }
 
 /** Adds a node with several outputs. */
-export const emitMany = (
-  application: Application & { readonly outputs: ReadonlyArray<Value>; readonly gradient?: Gradient }
-): ReadonlyArray<Tensor> => {
+export const emitMany = <const Outputs extends ReadonlyArray<Value>>(
+  application: Application & { readonly outputs: Outputs; readonly gradient?: Gradient }
+): { readonly [K in keyof Outputs]: Tensor } => {
   const inputs = application.inputs.filter((tensor) => tensor !== undefined)
   const home = homeOf(application.op, inputs)
   const target = application.within ?? home
@@ -233,7 +235,8 @@ export const emitMany = (
     outputs.push(target.add(index === 0 ? name : target.unique(`${name}:${index}`), dtype, shape, node))
   })
   target.nodes.push(node)
-  return outputs
+  // One tensor was pushed for each of `Outputs`.
+  return outputs as unknown as { readonly [K in keyof Outputs]: Tensor }
 }
 
 /**
@@ -250,7 +253,7 @@ const homeOf = (op: string, inputs: ReadonlyArray<Tensor>): Graph => {
     return depth
   })
   const branch = visible.findIndex((graph) => graph.kind === "branch")
-  return visible[Math.min(...needed, branch === -1 ? Infinity : branch)] as Graph
+  return visible[Math.min(...needed, branch === -1 ? Infinity : branch)] ?? first.graph
 }
 
 /** Builds the body of a loop or branch: what `build` adds that depends on the body's inputs lands in the body. */

@@ -137,7 +137,9 @@ const attributeProto = (
   if ("int" in value) return create(AttributeProtoSchema, { name, type: 2, i: BigInt(value.int) })
   if ("ints" in value) return create(AttributeProtoSchema, { name, type: 7, ints: value.ints.map(BigInt) })
   if ("float" in value) return create(AttributeProtoSchema, { name, type: 1, f: value.float })
-  if ("string" in value) return create(AttributeProtoSchema, { name, type: 3, s: new TextEncoder().encode(value.string) })
+  if ("string" in value) {
+    return create(AttributeProtoSchema, { name, type: 3, s: new TextEncoder().encode(value.string) })
+  }
   return create(AttributeProtoSchema, { name, type: 5, g: graphProto(value.graph, used, names) })
 }
 
@@ -173,7 +175,11 @@ const valueInfo = (name: string, { dtype, shape }: Tensor): ValueInfoProto =>
     }
   })
 
-const refuseUnknownDomains = (name: string, used: ReadonlySet<Node>, domains: Readonly<Record<string, number>>): void => {
+const refuseUnknownDomains = (
+  name: string,
+  used: ReadonlySet<Node>,
+  domains: Readonly<Record<string, number>>
+): void => {
   for (const node of used) {
     if (node.domain !== "" && domains[node.domain] === undefined) {
       throw new GraphError({

@@ -13,7 +13,10 @@ const remedies: ReadonlyArray<{ readonly when: RegExp; readonly remedy: string }
   },
   { when: /worker thread/, remedy: "Open the program again; if it ends again, use smaller batches" },
   { when: /no value was given/, remedy: "Feed them, or carry them from an earlier run" },
-  { when: /no input|no output|was given|cannot be carried|is carried to|but holds|\bis \d+ in\b/, remedy: "Correct the request" }
+  {
+    when: /no input|no output|was given|cannot be carried|is carried to|but holds|\bis \d+ in\b/,
+    remedy: "Correct the request"
+  }
 ]
 
 const deviceRemedy = (device: string): string => {
@@ -21,7 +24,9 @@ const deviceRemedy = (device: string): string => {
     return "CUDA needs an NVIDIA driver, CUDA 12 with cuDNN 9, and onnxruntime's CUDA libraries: " +
       "node node_modules/onnxruntime-node/script/install --onnxruntime-node-install=cuda12"
   }
-  if (device === "webgpu") return "WebGPU needs a GPU driver with Vulkan, Metal or Direct3D 12; run on the device cpu otherwise"
+  if (device === "webgpu") {
+    return "WebGPU needs a GPU driver with Vulkan, Metal or Direct3D 12; run on the device cpu otherwise"
+  }
   if (device !== "cpu") return "Devices are cpu, cuda:<n> and webgpu"
   return "This is a fault of the program or of a value fed to it"
 }

@@ -1,7 +1,7 @@
 // The thread that owns the onnxruntime sessions of one device: `session.run` blocks the thread it is called from.
-import { InferenceSession, Tensor } from "onnxruntime-node"
 import { availableParallelism } from "node:os"
 import { parentPort } from "node:worker_threads"
+import { InferenceSession, Tensor } from "onnxruntime-node"
 import { type DType, elements } from "./DType.ts"
 import { fromBytes, type TensorData } from "./TensorData.ts"
 import type { Numbered, Reply, Request } from "./WorkerProtocol.ts"
@@ -72,7 +72,9 @@ const found = (number: number): Open => {
 }
 
 const toTensor = ({ data, dims, dtype }: TensorData): Tensor => {
-  if (dtype === "bfloat16") throw new Error("onnxruntime-node takes no bfloat16 values; feed float32 and cast inside the program")
+  if (dtype === "bfloat16") {
+    throw new Error("onnxruntime-node takes no bfloat16 values; feed float32 and cast inside the program")
+  }
   return new Tensor(dtype, data, dims)
 }
 
@@ -80,7 +82,9 @@ const toTensor = ({ data, dims, dtype }: TensorData): Tensor => {
 const fromTensor = (tensor: Tensor | undefined, name: string, copy: boolean): TensorData => {
   if (tensor === undefined) throw new Error(`there is no value for ${name}`)
   const { data, dims, type } = tensor
-  if (!isDType(type) || !ArrayBuffer.isView(data)) throw new Error(`${name} is of the type ${type}, which is not supported`)
+  if (!isDType(type) || !ArrayBuffer.isView(data)) {
+    throw new Error(`${name} is of the type ${type}, which is not supported`)
+  }
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
   return fromBytes(type, dims, copy ? bytes.slice() : bytes)
 }
@@ -100,7 +104,7 @@ const serve = async (request: Request): Promise<Readonly<Record<string, TensorDa
       await close(request.session)
       return {}
     case "end":
-      for (const number of [...sessions.keys()]) await close(number)
+      for (const number of sessions.keys()) await close(number)
       // With nothing left to listen to, the thread ends by itself.
       port.close()
       return {}
@@ -110,7 +114,9 @@ const serve = async (request: Request): Promise<Readonly<Record<string, TensorDa
 const answer = async ({ id, request }: Numbered): Promise<void> => {
   try {
     const values = await serve(request)
-    const buffers = Object.values(values).map(({ data }) => data.buffer).filter((buffer) => buffer instanceof ArrayBuffer)
+    const buffers = Object.values(values).map(({ data }) => data.buffer).filter((buffer) =>
+      buffer instanceof ArrayBuffer
+    )
     reply({ id, values }, [...new Set(buffers)])
   } catch (cause) {
     reply({ id, problem: sentence(cause instanceof Error ? cause.message : String(cause)) }, [])

@@ -42,4 +42,3 @@ export interface Numbered {
   readonly id: number
   readonly request: Request
 }
-

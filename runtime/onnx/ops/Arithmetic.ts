@@ -61,8 +61,7 @@ export const maximum = binary("maximum", "Max", (dy, a, b) => [mul(dy, share(a, 
 export const minimum = binary("minimum", "Min", (dy, a, b) => [mul(dy, share(b, a)), mul(dy, share(a, b))])
 
 /** 1 where a > b, one half where they are equal, 0 elsewhere. */
-const share = (a: Tensor, b: Tensor): Tensor =>
-  add(cast(greater(a, b), a.dtype), mul(cast(equal(a, b), a.dtype), 0.5))
+const share = (a: Tensor, b: Tensor): Tensor => add(cast(greater(a, b), a.dtype), mul(cast(equal(a, b), a.dtype), 0.5))
 
 /** The remainder of a / b for integers, with the sign of `b`. */
 export const mod = (left: Operand, right: Operand): Tensor => {
@@ -73,16 +72,17 @@ export const mod = (left: Operand, right: Operand): Tensor => {
 }
 
 /** An elementwise function of one operand. */
-const unary = (op: string, gradient: (dy: Tensor, x: Tensor, y: Tensor) => Tensor | undefined) => (x: Tensor): Tensor => {
-  const y: Tensor = emit({
-    op,
-    inputs: [x],
-    dtype: x.dtype,
-    shape: x.shape,
-    gradient: (dy) => [gradient(dy, x, y)]
-  })
-  return y
-}
+const unary =
+  (op: string, gradient: (dy: Tensor, x: Tensor, y: Tensor) => Tensor | undefined) => (x: Tensor): Tensor => {
+    const y: Tensor = emit({
+      op,
+      inputs: [x],
+      dtype: x.dtype,
+      shape: x.shape,
+      gradient: (dy) => [gradient(dy, x, y)]
+    })
+    return y
+  }
 
 export const neg = unary("Neg", (dy) => neg(dy))
 export const abs = unary("Abs", (dy, x) => mul(dy, sign(x)))
@@ -147,4 +147,3 @@ export const clip = (x: Tensor, low: number, high: number): Tensor =>
 
 /** Whether values are finite numbers: bool, false for NaN and infinities. */
 export const isFinite = (x: Tensor): Tensor => less(abs(x), Infinity)
-

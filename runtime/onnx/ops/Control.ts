@@ -105,7 +105,9 @@ export const ifElse = (
   whenTrue: () => ReadonlyArray<Tensor>,
   whenFalse: () => ReadonlyArray<Tensor>
 ): ReadonlyArray<Tensor> => {
-  if (condition.dtype !== "bool" || condition.shape.length !== 0) fail("ifElse", [condition], "the condition must be bool[]")
+  if (condition.dtype !== "bool" || condition.shape.length !== 0) {
+    fail("ifElse", [condition], "the condition must be bool[]")
+  }
   const outer = condition.graph.root.innermost
   const branch = (name: string, build: () => ReadonlyArray<Tensor>) =>
     subgraph(outer, name, "branch", (body) => {
@@ -115,7 +117,9 @@ export const ifElse = (
     })
   const taken = branch("then", whenTrue)
   const other = branch("else", whenFalse)
-  if (taken.results.length !== other.results.length) fail("ifElse", [condition], "the branches give different numbers of tensors")
+  if (taken.results.length !== other.results.length) {
+    fail("ifElse", [condition], "the branches give different numbers of tensors")
+  }
   const outside = [renamed(outer, taken.body.name), renamed(outer, other.body.name)] as const
   const outputs = taken.results.map((a, index) => {
     const b = other.results[index] ?? a
@@ -146,10 +150,16 @@ const leave = (body: Graph, tensor: Tensor): void => {
 
 /** The declared shape of a state, which may differ from the first value's only in symbols of its own. */
 const stateShape = (name: string, key: string, start: Tensor, declared: Shape = start.shape): Shape => {
-  const fits = declared.length === start.shape.length && declared.every((dim, axis) =>
-    dim === start.shape[axis] || (typeof dim === "string" && !start.graph.root.innermost.parent?.knows(dim)))
+  const fits = declared.length === start.shape.length &&
+    declared.every((dim, axis) =>
+      dim === start.shape[axis] || (typeof dim === "string" && !start.graph.root.innermost.parent?.knows(dim))
+    )
   if (!fits) {
-    fail(name, [start], `state ${key} cannot be declared ${printShape(declared)}: only dimensions with new symbols may change`)
+    fail(
+      name,
+      [start],
+      `state ${key} cannot be declared ${printShape(declared)}: only dimensions with new symbols may change`
+    )
   }
   return declared
 }
@@ -190,4 +200,5 @@ const keysOf = <K extends string>(of: Readonly<Record<K, Tensor>>): ReadonlyArra
 const record = <K extends string>(
   keys: ReadonlyArray<K>,
   value: (key: K, index: number) => Tensor | undefined
-): Readonly<Record<K, Tensor>> => Object.fromEntries(keys.map((key, index) => [key, value(key, index)])) as Record<K, Tensor>
+): Readonly<Record<K, Tensor>> =>
+  Object.fromEntries(keys.map((key, index) => [key, value(key, index)])) as Record<K, Tensor>

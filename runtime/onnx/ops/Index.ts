@@ -1,5 +1,5 @@
-import { axisOf, sameType } from "../Broadcast.ts"
-import { type Dim, printShape, sameShape, type Shape, sizeOf } from "../Dimension.ts"
+import { axisOf, dimAt, sameType } from "../Broadcast.ts"
+import { printShape, sameShape, type Shape, sizeOf } from "../Dimension.ts"
 import { constant, emit, emitMany, fail, type Tensor } from "../Graph.ts"
 import { int64, tensorData } from "../TensorData.ts"
 import { mod, mul } from "./Arithmetic.ts"
@@ -29,7 +29,7 @@ const gatherGradient = (dy: Tensor, x: Tensor, indices: Tensor, at: number): Ten
   const indexed = indices.shape.length
   const axes = dy.shape.map((_, axis) => axis)
   const slices = transpose(dy, [...axes.slice(at, at + indexed), ...axes.slice(0, at), ...axes.slice(at + indexed)])
-  const size = x.shape[at] as Dim
+  const size = dimAt(x, at)
   const positions = mod(cast(indices, "int64"), extent(x.graph, size))
   const count = sizeOf(indices.shape)
   const sums = sumByIndex(reshape(slices, [count, ...slices.shape.slice(indexed)]), reshape(positions, [count]), size)
@@ -98,7 +98,7 @@ export const gatherND = (x: Tensor, indices: Tensor): Tensor => {
 
 /** Index tuples become row-major positions: the sum of index times stride. */
 const gatherNDGradient = (dy: Tensor, x: Tensor, indices: Tensor): Tensor => {
-  const depth = indices.shape.at(-1) as number
+  const depth = Number(dimAt(indices, -1))
   const dims = x.shape.slice(0, depth)
   const strides = dims.map((_, axis) => sizeOf(dims.slice(axis + 1)))
   const within = mod(cast(indices, "int64"), shapeVector(x.graph, dims))
@@ -113,7 +113,9 @@ export const scatterND = (x: Tensor, indices: Tensor, updates: Tensor): Tensor =
   integers("scatterND", indices)
   sameType("scatterND", [x, updates])
   const expected = tupleShape("scatterND", x, indices)
-  if (!sameShape(updates.shape, expected)) fail("scatterND", [x, indices, updates], `updates must be ${printShape(expected)}`)
+  if (!sameShape(updates.shape, expected)) {
+    fail("scatterND", [x, indices, updates], `updates must be ${printShape(expected)}`)
+  }
   return emit({
     op: "ScatterND",
     inputs: [x, indices, updates],
@@ -155,19 +157,19 @@ export const argMax = (x: Tensor, axis = -1, keepDims = false): Tensor => {
 /** The `k` largest values along an axis, largest first, and their indices. */
 export const topK = (x: Tensor, k: number, axis = -1): { readonly values: Tensor; readonly indices: Tensor } => {
   const at = axisOf("topK", x, axis)
-  const size = x.shape[at] as Dim
+  const size = dimAt(x, at)
   if (typeof size === "number" && k > size) fail("topK", [x], `axis ${at} has fewer than ${k} positions`)
   const shape: Shape = x.shape.with(at, k)
-  const [values, indices] = emitMany({
+  const found: readonly [Tensor, Tensor] = emitMany({
     op: "TopK",
     inputs: [x, constant(x.graph, int64([1], [k]))],
     attributes: { axis: { int: at } },
     outputs: [{ dtype: x.dtype, shape }, { dtype: "int64", shape }],
     gradient: ([dy]) => [
-      dy && scatterElements(zeros(x.graph, x.dtype, x.shape), indices as Tensor, dy, { axis: at, reduction: "add" })
+      dy && scatterElements(zeros(x.graph, x.dtype, x.shape), found[1], dy, { axis: at, reduction: "add" })
     ]
   })
-  return { values: values as Tensor, indices: indices as Tensor }
+  return { values: found[0], indices: found[1] }
 }
 
 const integers = (op: string, indices: Tensor): void => {
@@ -188,4 +190,3 @@ const tupleShape = (op: string, x: Tensor, indices: Tensor): Shape => {
   }
   return [...indices.shape.slice(0, -1), ...x.shape.slice(length)]
 }
-

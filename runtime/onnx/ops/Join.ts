@@ -1,10 +1,10 @@
-import { axisOf, sameType } from "../Broadcast.ts"
+import { axisOf, dimAt, sameType } from "../Broadcast.ts"
 import { addDims, type Dim, printShape, type Shape, subtractDims } from "../Dimension.ts"
 import { emit, emitMany, fail, scalar, type Tensor } from "../Graph.ts"
-import { dimension, shapeVector, sum } from "./Shape.ts"
 import { add, sub } from "./Arithmetic.ts"
-import { reshape, squeeze } from "./Layout.ts"
 import { zeros } from "./Fill.ts"
+import { reshape, squeeze } from "./Layout.ts"
+import { dimension, shapeVector, sum } from "./Shape.ts"
 
 /** Tensors one after the other along an axis. */
 export const concat = (tensors: ReadonlyArray<Tensor>, axis: number): Tensor => {
@@ -18,7 +18,7 @@ export const concat = (tensors: ReadonlyArray<Tensor>, axis: number): Tensor => 
     tensor.shape.every((dim, other) => other === at || dim === first.shape[other])
   )
   if (!fits) fail("concat", tensors, `differ in an axis other than ${at}`)
-  const sizes = tensors.map((tensor) => tensor.shape[at] as Dim)
+  const sizes = tensors.map((tensor) => dimAt(tensor, at))
   return emit({
     op: "Concat",
     inputs: tensors,
@@ -31,10 +31,13 @@ export const concat = (tensors: ReadonlyArray<Tensor>, axis: number): Tensor => 
 
 /** Tensors of one shape along a new axis. */
 export const stack = (tensors: ReadonlyArray<Tensor>, axis: number): Tensor =>
-  concat(tensors.map((tensor) => {
-    const at = axis < 0 ? axis + tensor.shape.length + 1 : axis
-    return reshape(tensor, [...tensor.shape.slice(0, at), 1, ...tensor.shape.slice(at)])
-  }), axis)
+  concat(
+    tensors.map((tensor) => {
+      const at = axis < 0 ? axis + tensor.shape.length + 1 : axis
+      return reshape(tensor, [...tensor.shape.slice(0, at), 1, ...tensor.shape.slice(at)])
+    }),
+    axis
+  )
 
 /** Cuts an axis into pieces of these sizes, which must add up to it. */
 export const split = (x: Tensor, axis: number, sizes: Shape): ReadonlyArray<Tensor> => {
@@ -57,7 +60,7 @@ export const split = (x: Tensor, axis: number, sizes: Shape): ReadonlyArray<Tens
  */
 export const slice = (x: Tensor, axis: number, start: Dim, end?: Dim): Tensor => {
   const at = axisOf("slice", x, axis)
-  const size = x.shape[at] as Dim
+  const size = dimAt(x, at)
   const position = (dim: Dim) => typeof dim === "number" && dim < 0 ? addDims(size, dim) : dim
   const from = position(start)
   const to = end === undefined ? size : position(end)
@@ -86,8 +89,8 @@ export const sliceAt = (x: Tensor, axis: number, start: Tensor, size: Dim): Tens
     dtype: x.dtype,
     shape: x.shape.with(at, size),
     gradient: (dy) => {
-      const after = sub(dimension(x.graph, x.shape[at] as Dim), to)
-      return [padded(dy, at, from, after, x.shape[at] as Dim, 0)]
+      const after = sub(dimension(x.graph, dimAt(x, at)), to)
+      return [padded(dy, at, from, after, dimAt(x, at), 0)]
     }
   })
 }
@@ -95,10 +98,17 @@ export const sliceAt = (x: Tensor, axis: number, start: Tensor, size: Dim): Tens
 /** Adds positions holding `value` before and after an axis. */
 export const pad = (x: Tensor, axis: number, before: Dim, after: Dim, value = 0): Tensor => {
   const at = axisOf("pad", x, axis)
-  const size = sum([before, x.shape[at] as Dim, after])
+  const size = sum([before, dimAt(x, at), after])
   if (before === 0 && after === 0) return x
-  return padded(x, at, dimension(x.graph, before), dimension(x.graph, after), size, value, (dy) =>
-    slice(dy, at, before, addDims(before, x.shape[at] as Dim)))
+  return padded(
+    x,
+    at,
+    dimension(x.graph, before),
+    dimension(x.graph, after),
+    size,
+    value,
+    (dy) => slice(dy, at, before, addDims(before, dimAt(x, at)))
+  )
 }
 
 const padded = (
@@ -108,7 +118,7 @@ const padded = (
   after: Tensor,
   size: Dim,
   value: number,
-  gradient: (dy: Tensor) => Tensor = (dy) => sliceAt(dy, axis, squeeze(before, [0]), x.shape[axis] as Dim)
+  gradient: (dy: Tensor) => Tensor = (dy) => sliceAt(dy, axis, squeeze(before, [0]), dimAt(x, axis))
 ): Tensor =>
   emit({
     op: "Pad",

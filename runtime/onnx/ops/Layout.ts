@@ -1,4 +1,4 @@
-import { axisOf } from "../Broadcast.ts"
+import { axisOf, dimAt } from "../Broadcast.ts"
 import { canonical, type Dim, divideDims, printShape, sameShape, type Shape, sizeOf } from "../Dimension.ts"
 import { constant, emit, fail, type Tensor } from "../Graph.ts"
 import { int64 } from "../TensorData.ts"
@@ -47,7 +47,10 @@ export const flatten = (x: Tensor, start: number, end = x.shape.length): Tensor 
   reshape(x, [...x.shape.slice(0, start), sizeOf(x.shape.slice(start, end)), ...x.shape.slice(end)])
 
 /** Axis `i` of the result is axis `order[i]` of `x`; without an order the axes are reversed. */
-export const transpose = (x: Tensor, order: ReadonlyArray<number> = x.shape.map((_, axis) => axis).reverse()): Tensor => {
+export const transpose = (
+  x: Tensor,
+  order: ReadonlyArray<number> = x.shape.map((_, axis) => axis).toReversed()
+): Tensor => {
   const axes = order.map((axis) => axisOf("transpose", x, axis))
   if (new Set(axes).size !== x.shape.length) fail("transpose", [x], `[${order}] is not an order of its axes`)
   if (axes.every((axis, index) => axis === index)) return x
@@ -56,7 +59,7 @@ export const transpose = (x: Tensor, order: ReadonlyArray<number> = x.shape.map(
     inputs: [x],
     attributes: { perm: { ints: axes } },
     dtype: x.dtype,
-    shape: axes.map((axis) => x.shape[axis] as Dim),
+    shape: axes.map((axis) => dimAt(x, axis)),
     gradient: (dy) => [transpose(dy, axes.map((_, axis) => axes.indexOf(axis)))]
   })
 }

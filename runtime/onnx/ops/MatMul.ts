@@ -1,5 +1,4 @@
-import { broadcastShapes, sameType } from "../Broadcast.ts"
-import type { Dim } from "../Dimension.ts"
+import { broadcastShapes, dimAt, sameType } from "../Broadcast.ts"
 import { emit, fail, type Tensor } from "../Graph.ts"
 import { flatten, reshape, swapAxes } from "./Layout.ts"
 import { sumTo } from "./Reduce.ts"
@@ -12,12 +11,14 @@ import { sumTo } from "./Reduce.ts"
 export const matMul = (a: Tensor, b: Tensor): Tensor => {
   sameType("matMul", [a, b])
   if (a.shape.length < 2 || b.shape.length < 2) fail("matMul", [a, b], "takes tensors with at least two axes")
-  if (a.shape.at(-1) !== b.shape.at(-2)) fail("matMul", [a, b], `inner dimensions ${a.shape.at(-1)} and ${b.shape.at(-2)} differ`)
+  if (a.shape.at(-1) !== b.shape.at(-2)) {
+    fail("matMul", [a, b], `inner dimensions ${a.shape.at(-1)} and ${b.shape.at(-2)} differ`)
+  }
   return emit({
     op: "MatMul",
     inputs: [a, b],
     dtype: a.dtype,
-    shape: [...batchShape(a, b), a.shape.at(-2) as Dim, b.shape.at(-1) as Dim],
+    shape: [...batchShape(a, b), dimAt(a, -2), dimAt(b, -1)],
     gradient: (dy) =>
       b.shape.length === 2
         ? [
@@ -46,17 +47,16 @@ export interface GemmOptions {
 export const gemm = (a: Tensor, b: Tensor, options: GemmOptions = {}): Tensor => {
   const { transposeA = false, transposeB = false } = options
   sameType("gemm", [a, b])
-  const [m, k] = transposeA ? [a.shape[1], a.shape[0]] : [a.shape[0], a.shape[1]]
-  const [inner, n] = transposeB ? [b.shape[1], b.shape[0]] : [b.shape[0], b.shape[1]]
-  if (a.shape.length !== 2 || b.shape.length !== 2 || k !== inner) {
-    fail("gemm", [a, b], `cannot multiply [${m}, ${k}] with [${inner}, ${n}]`)
-  }
+  if (a.shape.length !== 2 || b.shape.length !== 2) fail("gemm", [a, b], "takes two matrices")
+  const [m, k] = transposeA ? [dimAt(a, 1), dimAt(a, 0)] : [dimAt(a, 0), dimAt(a, 1)]
+  const [inner, n] = transposeB ? [dimAt(b, 1), dimAt(b, 0)] : [dimAt(b, 0), dimAt(b, 1)]
+  if (k !== inner) fail("gemm", [a, b], `cannot multiply [${m}, ${k}] with [${inner}, ${n}]`)
   return emit({
     op: "Gemm",
     inputs: [a, b],
     attributes: { transA: { int: transposeA ? 1 : 0 }, transB: { int: transposeB ? 1 : 0 } },
     dtype: a.dtype,
-    shape: [m as Dim, n as Dim],
+    shape: [m, n],
     gradient: (dy) => [
       // dA = dY op(B)^T, transposed when A itself was read transposed.
       transposeA ? gemm(b, dy, { transposeA: transposeB, transposeB: true }) : gemm(dy, b, { transposeB: !transposeB }),
@@ -67,4 +67,4 @@ export const gemm = (a: Tensor, b: Tensor, options: GemmOptions = {}): Tensor =>
 
 /** x W^T: a linear layer whose weight is [out, in], as checkpoints store it. */
 export const linear = (x: Tensor, weight: Tensor): Tensor =>
-  reshape(gemm(rows(x), weight, { transposeB: true }), [...x.shape.slice(0, -1), weight.shape[0] as Dim])
+  reshape(gemm(rows(x), weight, { transposeB: true }), [...x.shape.slice(0, -1), dimAt(weight, 0)])

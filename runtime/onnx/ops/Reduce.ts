@@ -1,10 +1,10 @@
-import { axisOf } from "../Broadcast.ts"
+import { axisOf, dimAt } from "../Broadcast.ts"
 import { type Dim, sameShape, type Shape, sizeOf } from "../Dimension.ts"
 import { constant, emit, fail, scalar, type Tensor } from "../Graph.ts"
 import { int64 } from "../TensorData.ts"
 import { add, div, exp, log, mul, stopGradient, sub } from "./Arithmetic.ts"
-import { cast, equal, greater, where } from "./Logic.ts"
 import { expand, squeeze, unsqueeze } from "./Layout.ts"
+import { cast, equal, greater, where } from "./Logic.ts"
 import { dimension } from "./Shape.ts"
 
 export interface Reduction {
@@ -15,28 +15,35 @@ export interface Reduction {
 }
 
 /** A reduction whose gradient is computed with the reduced axes kept, so that it broadcasts against `x`. */
-const reduction = (name: string, op: string, gradient: (dy: Tensor, x: Tensor, y: Tensor, axes: ReadonlyArray<number>) => Tensor) =>
-(x: Tensor, options: Reduction = {}): Tensor => {
-  const axes = (options.axes ?? x.shape.map((_, axis) => axis)).map((axis) => axisOf(name, x, axis)).sort((a, b) => a - b)
-  const keepDims = options.keepDims ?? false
-  if (axes.length === 0) return x
-  const kept = x.shape.map((dim, axis) => axes.includes(axis) ? 1 : dim)
-  const withAxes = (tensor: Tensor) => keepDims ? tensor : unsqueeze(tensor, axes)
-  const y: Tensor = emit({
-    op,
-    inputs: [x, constant(x.graph, int64([axes.length], axes))],
-    attributes: { keepdims: { int: keepDims ? 1 : 0 } },
-    dtype: x.dtype,
-    shape: keepDims ? kept : x.shape.filter((_, axis) => !axes.includes(axis)),
-    gradient: (dy) => [gradient(withAxes(dy), x, withAxes(y), axes)]
-  })
-  return y
-}
+const reduction =
+  (name: string, op: string, gradient: (dy: Tensor, x: Tensor, y: Tensor, axes: ReadonlyArray<number>) => Tensor) =>
+  (x: Tensor, options: Reduction = {}): Tensor => {
+    const axes = (options.axes ?? x.shape.map((_, axis) => axis)).map((axis) => axisOf(name, x, axis)).toSorted((
+      a,
+      b
+    ) => a - b)
+    const keepDims = options.keepDims ?? false
+    if (axes.length === 0) return x
+    const kept = x.shape.map((dim, axis) => axes.includes(axis) ? 1 : dim)
+    const withAxes = (tensor: Tensor) => keepDims ? tensor : unsqueeze(tensor, axes)
+    const y: Tensor = emit({
+      op,
+      inputs: [x, constant(x.graph, int64([axes.length], axes))],
+      attributes: { keepdims: { int: keepDims ? 1 : 0 } },
+      dtype: x.dtype,
+      shape: keepDims ? kept : x.shape.filter((_, axis) => !axes.includes(axis)),
+      gradient: (dy) => [gradient(withAxes(dy), x, withAxes(y), axes)]
+    })
+    return y
+  }
 
 export const reduceSum = reduction("reduceSum", "ReduceSum", (dy, x) => expand(dy, x.shape))
 
-export const reduceMean = reduction("reduceMean", "ReduceMean", (dy, x, _y, axes) =>
-  expand(div(dy, countOf(x, axes)), x.shape))
+export const reduceMean = reduction(
+  "reduceMean",
+  "ReduceMean",
+  (dy, x, _y, axes) => expand(div(dy, countOf(x, axes)), x.shape)
+)
 
 /** The largest value. Where several are largest the gradient is shared among them evenly. */
 export const reduceMax = reduction("reduceMax", "ReduceMax", (dy, x, y, axes) => evenly(dy, x, y, axes))
@@ -65,7 +72,7 @@ const evenly = (dy: Tensor, x: Tensor, y: Tensor, axes: ReadonlyArray<number>): 
 
 /** How many values each result of a reduction stands for, in the type of `x`. */
 const countOf = (x: Tensor, axes: ReadonlyArray<number>): Tensor => {
-  const count: Dim = sizeOf(axes.map((axis) => x.shape[axis] as Dim))
+  const count: Dim = sizeOf(axes.map((axis) => dimAt(x, axis)))
   return typeof count === "number"
     ? scalar(x.graph, x.dtype, count)
     : cast(dimension(x.graph, count), x.dtype)
@@ -81,4 +88,3 @@ export const sumTo = (x: Tensor, shape: Shape): Tensor => {
   const result = leading.length === 0 ? summed : squeeze(summed, leading)
   return sameShape(result.shape, shape) ? result : fail("sumTo", [x], `was not broadcast from [${shape}]`)
 }
-

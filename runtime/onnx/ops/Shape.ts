@@ -6,8 +6,11 @@ import { concat } from "./Join.ts"
 
 /** The shape of `x` when the program runs: int64 [rank]. */
 export const shapeOf = (x: Tensor): Tensor =>
-  shared(x.graph, `shape of ${x.name}`, () =>
-    emit({ op: "Shape", inputs: [x], dtype: "int64", shape: [x.shape.length] }))
+  shared(
+    x.graph,
+    `shape of ${x.name}`,
+    () => emit({ op: "Shape", inputs: [x], dtype: "int64", shape: [x.shape.length] })
+  )
 
 /** The value of one dimension when the program runs: int64 [1]. A symbol is read off the tensor that brought it. */
 export const dimension = (graph: Graph, dim: Dim): Tensor => {

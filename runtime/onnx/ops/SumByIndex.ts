@@ -1,3 +1,4 @@
+import { dimAt } from "../Broadcast.ts"
 import type { Dim } from "../Dimension.ts"
 import { constant, emit, emitMany, fail, type Tensor } from "../Graph.ts"
 import { int64 } from "../TensorData.ts"
@@ -32,7 +33,7 @@ export const sumByIndex = (values: Tensor, indices: Tensor, size: Dim): Tensor =
     inputs: [indices, total],
     attributes: { axis: { int: 0 }, largest: { int: 0 } },
     outputs: [{ dtype: "int64", shape: [count] }, { dtype: "int64", shape: [count] }]
-  }) as [Tensor, Tensor]
+  })
 
   // A group begins where the sorted index differs from the one before it, and ends where the next begins.
   const before = concat([constant(graph, int64([1], [-1])), slice(sorted, 0, 0, -1)], 0)
@@ -42,9 +43,13 @@ export const sumByIndex = (values: Tensor, indices: Tensor, size: Dim): Tensor =
   const end = concat([slice(first, 0, 1), total], 0)
 
   const running = cumSum(cast(gather(rows, order), "float64"), 0)
-  const sumBefore = concat([zeros(graph, "float64", [1, rows.shape[1] as Dim]), running], 0)
+  const sumBefore = concat([zeros(graph, "float64", [1, dimAt(rows, 1)]), running], 0)
   const sums = cast(sub(gather(sumBefore, end), gather(sumBefore, first)), values.dtype)
-  const result = scatterND(zeros(graph, values.dtype, [size, rows.shape[1] as Dim]), unsqueeze(gather(sorted, first), [1]), sums)
+  const result = scatterND(
+    zeros(graph, values.dtype, [size, dimAt(rows, 1)]),
+    unsqueeze(gather(sorted, first), [1]),
+    sums
+  )
   return emit({
     op: "Identity",
     inputs: [reshape(result, [size, ...values.shape.slice(1)])],

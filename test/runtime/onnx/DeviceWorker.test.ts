@@ -4,7 +4,10 @@ import { startWorker } from "../../../runtime/onnx/DeviceWorker.ts"
 
 /** A thread that runs this source, instead of the one that has onnxruntime. */
 const thread = (source: string) =>
-  startWorker("cpu", new URL(`data:text/javascript,${encodeURIComponent(`import { parentPort } from "node:worker_threads"; ${source}`)}`))
+  startWorker(
+    "cpu",
+    new URL(`data:text/javascript,${encodeURIComponent(`import { parentPort } from "node:worker_threads"; ${source}`)}`)
+  )
 
 const close = { ask: "close", session: 1 } as const
 

@@ -1,6 +1,15 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { addDims, canonical, divideDims, multiplyDims, sizeOf, substitute, subtractDims, symbolsOf } from "../../../runtime/onnx/Dimension.ts"
+import {
+  addDims,
+  canonical,
+  divideDims,
+  multiplyDims,
+  sizeOf,
+  substitute,
+  subtractDims,
+  symbolsOf
+} from "../../../runtime/onnx/Dimension.ts"
 
 const small = Schema.Int.check(Schema.isBetween({ minimum: -3, maximum: 3 }))
 const polynomial = Schema.Tuple([small, small, small, small])

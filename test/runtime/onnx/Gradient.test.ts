@@ -88,8 +88,12 @@ layer(Sessions.layer)("gradients", (it) => {
     expect(() => gradients(x, [x])).toThrow("gradients: the loss must be a floating scalar (x: float32[2])")
     expect(() => gradients(reduceSum(x), [n])).toThrow("gradients: has no gradient by its type (n: int64[])")
     const rounded = emit({ op: "Mish", inputs: [x], dtype: "float32", shape: [2] })
-    expect(() => gradients(reduceSum(rounded), [x])).toThrow("Mish in gradient: has no gradient; use stopGradient around it")
+    expect(() => gradients(reduceSum(rounded), [x])).toThrow(
+      "Mish in gradient: has no gradient; use stopGradient around it"
+    )
     const wrong = emit({ op: "Mish", inputs: [x], dtype: "float32", shape: [2], gradient: (dy) => [reduceSum(dy)] })
-    expect(() => gradients(reduceSum(wrong), [x])).toThrow("its gradient rule gives another shape or type than its input has: a bug in the op")
+    expect(() => gradients(reduceSum(wrong), [x])).toThrow(
+      "its gradient rule gives another shape or type than its input has: a bug in the op"
+    )
   })
 })

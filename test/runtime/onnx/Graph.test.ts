@@ -19,7 +19,9 @@ describe("a graph", () => {
     const y = input(program, "y", "float32", [3])
     const attempt = () => scope("layers.0", () => scope("mlp", () => mul(x, y)))
     expect(attempt).toThrow(GraphError)
-    expect(attempt).toThrow("mul in layers.0/mlp: cannot broadcast [2] with [3]: 2 is not 3 (x: float32[2]; y: float32[3])")
+    expect(attempt).toThrow(
+      "mul in layers.0/mlp: cannot broadcast [2] with [3]: 2 is not 3 (x: float32[2]; y: float32[3])"
+    )
     expect(exp(x).name).toBe("Exp")
   })
 
@@ -37,10 +39,16 @@ describe("a graph", () => {
     output("y", x)
     expect(() => output("y", x)).toThrow("output: there already is an output y (x: float32[2])")
     for (const location of ["../w.bin", "/etc/passwd", "a/../../w.bin"]) {
-      expect(() => parameter(program, "w", "float32", [2], { location, offset: 0, length: 8 })).toThrow(`${location} is not a path inside the folder of the weights`)
+      expect(() => parameter(program, "w", "float32", [2], { location, offset: 0, length: 8 })).toThrow(
+        `${location} is not a path inside the folder of the weights`
+      )
     }
-    expect(() => parameter(program, "w", "float32", [2], { location: "w.bin", offset: 0, length: 4 })).toThrow("[2] of float32 takes 8 bytes, not 4")
-    expect(() => parameter(program, "w", "float32", [3], float32([2], [1, 2]))).toThrow("[3] of float32 takes 12 bytes, not 8")
+    expect(() => parameter(program, "w", "float32", [2], { location: "w.bin", offset: 0, length: 4 })).toThrow(
+      "[2] of float32 takes 8 bytes, not 4"
+    )
+    expect(() => parameter(program, "w", "float32", [3], float32([2], [1, 2]))).toThrow(
+      "[3] of float32 takes 12 bytes, not 8"
+    )
   })
 
   it("refuses tensors of two programs", () => {
@@ -53,7 +61,13 @@ describe("a graph", () => {
     const program = graph("fused")
     const x = input(program, "x", "float32", [2])
     output("y", emit({ op: "QuickGelu", domain: "com.microsoft", inputs: [x], dtype: "float32", shape: [2] }))
-    expect(() => serialise(program)).toThrow("QuickGelu: is of the opset com.microsoft, whose version serialise(fused) was not given")
-    expect(serialise(program, { domains: { "com.microsoft": 1 } }).outputs).toEqual([{ name: "y", dtype: "float32", shape: [2] }])
+    expect(() => serialise(program)).toThrow(
+      "QuickGelu: is of the opset com.microsoft, whose version serialise(fused) was not given"
+    )
+    expect(serialise(program, { domains: { "com.microsoft": 1 } }).outputs).toEqual([{
+      name: "y",
+      dtype: "float32",
+      shape: [2]
+    }])
   })
 })

@@ -1,7 +1,8 @@
 import { fromBinary, toBinary } from "@bufbuild/protobuf"
+import { NodeFileSystem } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { Effect, FileSystem } from "effect"
-import { NodeFileSystem } from "@effect/platform-node"
+import { Layer } from "effect"
 import { constant, graph, input, output, parameter } from "../../../runtime/onnx/Graph.ts"
 import { serialise } from "../../../runtime/onnx/Model.ts"
 import { add, exp, mul, neg } from "../../../runtime/onnx/ops/Arithmetic.ts"
@@ -9,7 +10,6 @@ import { loop } from "../../../runtime/onnx/ops/Control.ts"
 import { ModelProtoSchema } from "../../../runtime/onnx/proto/onnx_pb.ts"
 import { Sessions } from "../../../runtime/onnx/Sessions.ts"
 import { float32, toNumbers } from "../../../runtime/onnx/TensorData.ts"
-import { Layer } from "effect"
 
 const decode = (bytes: Uint8Array) => fromBinary(ModelProtoSchema, bytes)
 

@@ -38,14 +38,22 @@ layer(Sessions.layer)("sessions", (it) => {
   it.effect("carry outputs to inputs of later runs, and read them on request", () =>
     Effect.gen(function*() {
       const session = yield* (yield* Sessions).open(accumulator(), cpu)
-      const first = yield* session.run({ feeds: { w: float32([2], [1, 2]), x: ones }, fetch: ["total"], carry: { next: "w" } })
+      const first = yield* session.run({
+        feeds: { w: float32([2], [1, 2]), x: ones },
+        fetch: ["total"],
+        carry: { next: "w" }
+      })
       const second = yield* session.run({ feeds: { x: ones }, fetch: ["total"], carry: { next: "w" } })
       const third = yield* session.run({ feeds: { x: ones }, fetch: ["total", "next"], carry: { next: "w" } })
       expect([first, second, third].map(({ total }) => toNumbers(total)[0])).toEqual([3, 5, 7])
       expect(toNumbers(third.next)).toEqual([4, 5])
       expect(toNumbers(yield* session.read("w"))).toEqual([4, 5])
       expect(toNumbers(yield* session.read("w"))).toEqual([4, 5])
-      const anew = yield* session.run({ feeds: { w: float32([2], [0, 1]), x: ones }, fetch: ["total"], carry: { next: "w" } })
+      const anew = yield* session.run({
+        feeds: { w: float32([2], [0, 1]), x: ones },
+        fetch: ["total"],
+        carry: { next: "w" }
+      })
       expect(toNumbers(anew.total)).toEqual([1])
       expect(toNumbers(yield* session.read("w"))).toEqual([1, 2])
     }).pipe(Effect.scoped))
@@ -57,7 +65,11 @@ layer(Sessions.layer)("sessions", (it) => {
       const open = Effect.forEach([1, 2, 3], () => sessions.open(program, cpu))
       const opened = yield* open
       yield* Effect.forEach(opened, (session, index) =>
-        session.run({ feeds: { w: float32([1], [index * 10]), x: float32([1], [1]) }, fetch: [], carry: { next: "w" } }), { concurrency: "unbounded" })
+        session.run({
+          feeds: { w: float32([1], [index * 10]), x: float32([1], [1]) },
+          fetch: [],
+          carry: { next: "w" }
+        }), { concurrency: "unbounded" })
       const values = yield* Effect.forEach(opened, (session) => session.read("w"), { concurrency: "unbounded" })
       expect(values.map((value) => toNumbers(value)[0])).toEqual([1, 11, 21])
     }).pipe(Effect.scoped))
@@ -102,14 +114,30 @@ layer(Sessions.layer)("sessions", (it) => {
       expect(yield* problem({ feeds: { w: ones, y: ones }, fetch })).toBe(
         "cannot run the program accumulator on cpu: there is no input y; its inputs are w, x. Correct the request"
       )
-      expect(yield* problem({ feeds: { w: int64([2], [1, 2]), x: ones }, fetch })).toContain("the input w: float32[n] was given int64[2]")
-      expect(yield* problem({ feeds: { w: float32([3], [1, 2, 3]), x: ones }, fetch })).toContain("n is 3 in w but 2 in x")
-      expect(yield* problem({ feeds: { w: { ...ones, dims: [3] }, x: ones }, fetch })).toContain("the value for w says float32[3] but holds 2 elements")
-      expect(yield* problem({ feeds: { w: ones, x: ones }, fetch: ["loss"] })).toContain("there is no output loss; its outputs are next, total")
-      expect(yield* problem({ feeds: { w: ones, x: ones }, fetch, carry: { total: "w" } })).toContain("the output total: float32[] cannot be carried to the input w: float32[n]")
-      expect(yield* problem({ feeds: { w: ones, x: ones }, fetch, carry: { next: "v" } })).toContain("next is carried to v, which is not an input")
-      expect(yield* problem({ feeds: { x: ones }, fetch })).toContain("no value was given or carried for the inputs w. Feed them, or carry them from an earlier run")
-      expect((yield* Effect.flip(session.read("w"))).message).toContain("cannot read the program accumulator on cpu: there is no value for w")
+      expect(yield* problem({ feeds: { w: int64([2], [1, 2]), x: ones }, fetch })).toContain(
+        "the input w: float32[n] was given int64[2]"
+      )
+      expect(yield* problem({ feeds: { w: float32([3], [1, 2, 3]), x: ones }, fetch })).toContain(
+        "n is 3 in w but 2 in x"
+      )
+      expect(yield* problem({ feeds: { w: { ...ones, dims: [3] }, x: ones }, fetch })).toContain(
+        "the value for w says float32[3] but holds 2 elements"
+      )
+      expect(yield* problem({ feeds: { w: ones, x: ones }, fetch: ["loss"] })).toContain(
+        "there is no output loss; its outputs are next, total"
+      )
+      expect(yield* problem({ feeds: { w: ones, x: ones }, fetch, carry: { total: "w" } })).toContain(
+        "the output total: float32[] cannot be carried to the input w: float32[n]"
+      )
+      expect(yield* problem({ feeds: { w: ones, x: ones }, fetch, carry: { next: "v" } })).toContain(
+        "next is carried to v, which is not an input"
+      )
+      expect(yield* problem({ feeds: { x: ones }, fetch })).toContain(
+        "no value was given or carried for the inputs w. Feed them, or carry them from an earlier run"
+      )
+      expect((yield* Effect.flip(session.read("w"))).message).toContain(
+        "cannot read the program accumulator on cpu: there is no value for w"
+      )
     }).pipe(Effect.scoped))
 
   it.effect("refuse a device this machine lacks, with what to install", () =>
@@ -132,7 +160,9 @@ layer(Sessions.layer)("sessions", (it) => {
     Effect.gen(function*() {
       const broken = { ...accumulator(), model: Uint8Array.from([8, 10, 58, 200]) }
       const error = yield* Effect.flip((yield* Sessions).open(broken, cpu))
-      expect(error.message).toMatch(/^cannot open the program accumulator on cpu: .*\. This is a fault of the program or of a value fed to it$/)
+      expect(error.message).toMatch(
+        /^cannot open the program accumulator on cpu: .*\. This is a fault of the program or of a value fed to it$/
+      )
     }).pipe(Effect.scoped))
 })
 
@@ -155,7 +185,8 @@ it.live("a process that closed its sessions ends by itself, and one that is done
       await Effect.runPromise(work.pipe(Effect.scoped, Effect.provide(Sessions.layer)))
     `
     const { stderr, stdout } = yield* Effect.promise(() =>
-      promisify(execFile)(process.execPath, ["--input-type=module-typescript", "--eval", script], { timeout: 30_000 }))
+      promisify(execFile)(process.execPath, ["--input-type=module-typescript", "--eval", script], { timeout: 30_000 })
+    )
     expect(stdout).toBe("7\n")
     expect(stderr).toBe("")
   }))

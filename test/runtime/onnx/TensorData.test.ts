@@ -8,7 +8,17 @@ describe("tensor data", () => {
 
   it("rounds to half precision as IEEE does, and reads it back", () => {
     const half = tensorData("float16", [9], [1, -2, 65504, 1e6, 0.1, 6e-8, 2049, 2051, NaN])
-    expect(Array.from(half.data as Uint16Array)).toEqual([0x3c00, 0xc000, 0x7bff, 0x7c00, 0x2e66, 0x0001, 0x6800, 0x6802, 0x7e00])
+    expect(Array.from(half.data as Uint16Array)).toEqual([
+      0x3c00,
+      0xc000,
+      0x7bff,
+      0x7c00,
+      0x2e66,
+      0x0001,
+      0x6800,
+      0x6802,
+      0x7e00
+    ])
     expect(toNumbers(half).slice(0, 8)).toEqual([1, -2, 65504, Infinity, 0.0999755859375, 2 ** -24, 2048, 2052])
   })
 

@@ -27,7 +27,11 @@ export interface Tolerance extends Partial<OpenOptions> {
  * is sum(y (y + 1)), which weighs each output differently. Differences are taken inside the program by a loop over
  * elements. Fails with the first gradient that is off.
  */
-export const checkGradient = (inputs: ReadonlyArray<Given>, f: Function, options: Tolerance = {}): Effect.Effect<void, unknown, Sessions> =>
+export const checkGradient = (
+  inputs: ReadonlyArray<Given>,
+  f: Function,
+  options: Tolerance = {}
+): Effect.Effect<void, unknown, Sessions> =>
   Effect.gen(function*() {
     const { step = 1e-5, tolerance = 1e-6, ...open } = options
     const floating = inputs.flatMap(({ value }, index) => isFloating(value.dtype) ? [index] : [])
@@ -51,7 +55,9 @@ export const checkGradient = (inputs: ReadonlyArray<Given>, f: Function, options
       for (const [element, value] of exact.values.entries()) {
         const reference = numeric?.values[element] ?? NaN
         if (!(Math.abs(value - reference) <= tolerance * (1 + Math.abs(reference)))) {
-          return yield* Effect.fail(new Error(`gradient of input ${index}, element ${element}: ${value}, by differences ${reference}`))
+          return yield* Effect.fail(
+            new Error(`gradient of input ${index}, element ${element}: ${value}, by differences ${reference}`)
+          )
         }
       }
     }

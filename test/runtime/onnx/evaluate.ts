@@ -18,7 +18,8 @@ export const varied = (dims: ReadonlyArray<number>, low = -2, high = 2, seed = 1
   tensorData(
     "float64",
     dims,
-    Array.from({ length: elementCount(dims) }, (_, index) => low + (high - low) * fraction(Math.sin((index + 1) * 12.9898 + seed * 78.233) * 43758.5453))
+    Array.from({ length: elementCount(dims) }, (_, index) =>
+      low + (high - low) * fraction(Math.sin((index + 1) * 12.9898 + seed * 78.233) * 43758.5453))
   )
 
 const fraction = (x: number): number => x - Math.floor(x)
@@ -43,7 +44,9 @@ export const evaluate = <Name extends string>(
     const session = yield* (yield* Sessions).open(serialise(program), { device: "cpu", threads: 1, ...options })
     const feeds = Object.fromEntries(inputs.map(({ value }, index) => [`input ${index}`, value]))
     const values = yield* session.run({ feeds, fetch: names })
-    return Object.fromEntries(names.map((name) => [name, { dims: values[name].dims, values: toNumbers(values[name]) }])) as Record<Name, Evaluated>
+    return Object.fromEntries(
+      names.map((name) => [name, { dims: values[name].dims, values: toNumbers(values[name]) }])
+    ) as Record<Name, Evaluated>
   }).pipe(Effect.scoped)
 
 /** The one result of a function of tensors. */
@@ -52,4 +55,6 @@ export const apply = (
   f: (tensors: ReadonlyArray<Tensor>, graph: Graph) => Tensor,
   options: Partial<OpenOptions> = {}
 ): Effect.Effect<Evaluated, unknown, Sessions> =>
-  evaluate(inputs, (tensors, graph) => ({ result: f(tensors, graph) }), options).pipe(Effect.map(({ result }) => result))
+  evaluate(inputs, (tensors, graph) => ({ result: f(tensors, graph) }), options).pipe(
+    Effect.map(({ result }) => result)
+  )

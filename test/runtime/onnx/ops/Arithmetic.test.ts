@@ -50,7 +50,10 @@ const unary: Record<string, Unary> = {
   ceil: { op: Arithmetic.ceil, reference: Math.ceil }
 }
 
-const binary: Record<string, { op: (a: Tensor, b: Tensor) => Tensor; reference: (a: number, b: number) => number; low?: number }> = {
+const binary: Record<
+  string,
+  { op: (a: Tensor, b: Tensor) => Tensor; reference: (a: number, b: number) => number; low?: number }
+> = {
   add: { op: Arithmetic.add, reference: (a, b) => a + b },
   sub: { op: Arithmetic.sub, reference: (a, b) => a - b },
   mul: { op: Arithmetic.mul, reference: (a, b) => a * b },
@@ -96,7 +99,11 @@ layer(Sessions.layer)("elementwise ops", (it) => {
         const y = yield* apply([given(a), given(b)], ([a, b]) => op(a!, b!))
         expect(y.dims).toEqual(dims)
         y.values.forEach((value, index) => {
-          const position = [Math.floor(index / (dims[1] * dims[2])), Math.floor(index / dims[2]) % dims[1], index % dims[2]]
+          const position = [
+            Math.floor(index / (dims[1] * dims[2])),
+            Math.floor(index / dims[2]) % dims[1],
+            index % dims[2]
+          ]
           const expected = reference(
             Number(a.data[broadcastIndex(left, position)]),
             Number(b.data[broadcastIndex(right, position)])
@@ -109,7 +116,11 @@ layer(Sessions.layer)("elementwise ops", (it) => {
 
   it.effect("sums gradients over broadcast axes whose sizes are only known at run time", () =>
     checkGradient(
-      [given(varied([2, 3, 4]), ["batch", "length", 4]), given(varied([3, 1], 1, 2), ["length", 1]), given(varied([4], 1, 2))],
+      [
+        given(varied([2, 3, 4]), ["batch", "length", 4]),
+        given(varied([3, 1], 1, 2), ["length", 1]),
+        given(varied([4], 1, 2))
+      ],
       ([x, perRow, perColumn]) => Arithmetic.div(Arithmetic.mul(x!, perRow!), perColumn!)
     ))
 
@@ -153,11 +164,15 @@ describe("elementwise ops refuse", () => {
   const x = input(program, "x", "float32", ["batch", 3])
   it("shapes that do not broadcast", () => {
     const y = input(program, "y", "float32", ["batch", 4])
-    expect(() => Arithmetic.add(x, y)).toThrow("add: cannot broadcast [batch, 3] with [batch, 4]: 3 is not 4 (x: float32[batch, 3]; y: float32[batch, 4])")
+    expect(() => Arithmetic.add(x, y)).toThrow(
+      "add: cannot broadcast [batch, 3] with [batch, 4]: 3 is not 4 (x: float32[batch, 3]; y: float32[batch, 4])"
+    )
   })
   it("symbols that are not known to be equal", () => {
     const z = input(program, "z", "float32", ["other", 3])
-    expect(() => Arithmetic.mul(x, z)).toThrow("batch and other are not known to be equal (assume() states that they are)")
+    expect(() => Arithmetic.mul(x, z)).toThrow(
+      "batch and other are not known to be equal (assume() states that they are)"
+    )
   })
   it("operands of two types", () => {
     const n = input(program, "n", "int64", [3])

@@ -63,7 +63,9 @@ layer(Sessions.layer)("loops", (it) => {
           body: (iteration, { cache }) => {
             // Sizes that change with each iteration can be used within it.
             const seen = reduceSum(range(x!.graph, "float32", "past"))
-            return { state: { cache: concat([cache, reshape(add(mul(x!, cast(iteration, "float32")), seen), ["n", 1])], 1) } }
+            return {
+              state: { cache: concat([cache, reshape(add(mul(x!, cast(iteration, "float32")), seen), ["n", 1])], 1) }
+            }
           }
         })
         expect(state.cache.shape).toEqual(["n", "generate.past"])
@@ -83,7 +85,11 @@ layer(Sessions.layer)("loops", (it) => {
 
   it.effect("trains: gradients taken in a body, weights carried as state, a batch read per step", () =>
     Effect.gen(function*() {
-      const [w, xs, ys] = [given(float32([1, 1], [0])), given(float32([4, 2, 1], [1, 2, 3, 4, 1, 2, 3, 4]), ["steps", 2, 1]), given(float32([4, 2, 1], [3, 6, 9, 12, 3, 6, 9, 12]), ["steps", 2, 1])]
+      const [w, xs, ys] = [
+        given(float32([1, 1], [0])),
+        given(float32([4, 2, 1], [1, 2, 3, 4, 1, 2, 3, 4]), ["steps", 2, 1]),
+        given(float32([4, 2, 1], [3, 6, 9, 12, 3, 6, 9, 12]), ["steps", 2, 1])
+      ]
       const { losses, weight } = yield* evaluate([w, xs, ys], ([w, xs, ys]) => {
         const { scan, state } = loop({
           trips: "steps",
@@ -144,15 +150,21 @@ layer(Sessions.layer)("loops", (it) => {
   it("refuses states that change shape, and tensors used after their body", () => {
     const program = graph("refused")
     const x = input(program, "x", "float32", ["n", 2])
-    expect(() => loop({ name: "grow", trips: 2, state: { x }, body: (_, { x }) => ({ state: { x: concat([x, x], 0) } }) }))
+    expect(() =>
+      loop({ name: "grow", trips: 2, state: { x }, body: (_, { x }) => ({ state: { x: concat([x, x], 0) } }) })
+    )
       .toThrow("grow: a state changes shape in an iteration; declare the dimension in `shapes`")
-    expect(() => loop({ name: "odd", trips: 2, state: { x }, shapes: { x: ["n", 3] }, body: (_, state) => ({ state }) }))
+    expect(() =>
+      loop({ name: "odd", trips: 2, state: { x }, shapes: { x: ["n", 3] }, body: (_, state) => ({ state }) })
+    )
       .toThrow("odd: state x cannot be declared [n, 3]: only dimensions with new symbols may change (x: float32[n, 2])")
     let escaped: Tensor | undefined
     loop({ name: "leak", trips: 2, state: { x }, body: (_, state) => ({ state: { x: escaped = add(state.x, 1) } }) })
     expect(() => add(escaped!, 1)).toThrow("lives in leak, which is not open here")
     const result = loop({ trips: 2, state: { x }, body: (_, state) => ({ state }) })
-    expect(() => gradients(reduceSum(result.state.x), [x])).toThrow("Loop in gradient: has no gradient; use stopGradient around it, or differentiate inside its body")
+    expect(() => gradients(reduceSum(result.state.x), [x])).toThrow(
+      "Loop in gradient: has no gradient; use stopGradient around it, or differentiate inside its body"
+    )
   })
 })
 

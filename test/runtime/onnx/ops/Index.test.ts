@@ -25,7 +25,9 @@ layer(Sessions.layer)("indexing", (it) => {
       const [count, width, size] = [20_000, 16, 3]
       const ids = Array.from({ length: count }, (_, i) => (i * i) % size)
       const rows = given(varied([count, width]), ["n", width])
-      const y = yield* apply([rows, given(int64([count], ids), ["n"])], ([x, ids]) => sumByIndex(x!, ids!, size), { threads: 4 })
+      const y = yield* apply([rows, given(int64([count], ids), ["n"])], ([x, ids]) => sumByIndex(x!, ids!, size), {
+        threads: 4
+      })
       const expected = new Float64Array(size * width)
       rows.value.data.forEach((value, i) => expected[ids[Math.floor(i / width)]! * width + i % width]! += Number(value))
       y.values.forEach((value, index) => expect(value).toBeCloseTo(expected[index]!, 8))
@@ -66,7 +68,14 @@ layer(Sessions.layer)("indexing", (it) => {
       const x = given(tensorData("float64", [2, 3], [1, 2, 3, 4, 5, 6]))
       const ids = given(int64([2, 1], [2, 0]))
       const updates = given(tensorData("float64", [2, 1], [10, 20]))
-      expect((yield* apply([x, ids, updates], ([x, i, u]) => Index.scatterElements(x!, i!, u!))).values).toEqual([1, 2, 10, 20, 5, 6])
+      expect((yield* apply([x, ids, updates], ([x, i, u]) => Index.scatterElements(x!, i!, u!))).values).toEqual([
+        1,
+        2,
+        10,
+        20,
+        5,
+        6
+      ])
       const twice = given(int64([2, 2], [1, 1, 0, 1]))
       const pairs = given(varied([2, 2]))
       yield* checkGradient([x, ids, updates], ([x, i, u]) => Index.scatterElements(x!, i!, u!))
@@ -88,7 +97,10 @@ layer(Sessions.layer)("indexing", (it) => {
   it.effect("oneHot, argMax and topK", () =>
     Effect.gen(function*() {
       const ids = given(int64([2], [2, 0]))
-      expect(yield* apply([ids], ([i]) => Index.oneHot(i!, 3, "float32"))).toEqual({ dims: [2, 3], values: [0, 0, 1, 1, 0, 0] })
+      expect(yield* apply([ids], ([i]) => Index.oneHot(i!, 3, "float32"))).toEqual({
+        dims: [2, 3],
+        values: [0, 0, 1, 1, 0, 0]
+      })
       const x = given(tensorData("float64", [2, 3], [1, 3, 3, 5, 4, 6]), ["batch", 3])
       expect((yield* apply([x], ([x]) => Index.argMax(x!))).values).toEqual([1, 2])
       expect((yield* apply([x], ([x]) => Index.argMax(x!, 1, true))).dims).toEqual([2, 1])
@@ -105,6 +117,8 @@ layer(Sessions.layer)("indexing", (it) => {
     expect(() => Index.gatherElements(x, ids)).toThrow("indices must have the shape of the data in all axes but 1")
     expect(() => Index.topK(x, 4)).toThrow("axis 1 has fewer than 4 positions")
     const pairs = input(program, "pairs", "int64", [5, 2])
-    expect(() => Index.scatterND(x, pairs, x)).toThrow("scatterND: updates must be [5] (x: float32[4, 3]; pairs: int64[5, 2]")
+    expect(() => Index.scatterND(x, pairs, x)).toThrow(
+      "scatterND: updates must be [5] (x: float32[4, 3]; pairs: int64[5, 2]"
+    )
   })
 })

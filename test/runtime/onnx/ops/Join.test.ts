@@ -21,13 +21,23 @@ layer(Sessions.layer)("joining and cutting", (it) => {
         return { joined }
       })
       const [a, b] = [Array.from(x.value.data, Number), Array.from(y.value.data, Number)]
-      expect(joined.joined.values).toEqual([...a.slice(0, 5), ...b.slice(0, 3), ...a.slice(0, 5), ...a.slice(5), ...b.slice(3), ...a.slice(5)])
+      expect(joined.joined.values).toEqual([
+        ...a.slice(0, 5),
+        ...b.slice(0, 3),
+        ...a.slice(0, 5),
+        ...a.slice(5),
+        ...b.slice(3),
+        ...a.slice(5)
+      ])
       yield* checkGradient([x, y], ([x, y]) => concat([x!, y!, x!], 1))
     }))
 
   it.effect("stack adds an axis", () =>
     Effect.gen(function*() {
-      expect(yield* apply([counting], ([x]) => stack([x!, mul(x!, 10)], 1))).toEqual({ dims: [5, 2], values: [0, 0, 1, 10, 2, 20, 3, 30, 4, 40] })
+      expect(yield* apply([counting], ([x]) => stack([x!, mul(x!, 10)], 1))).toEqual({
+        dims: [5, 2],
+        values: [0, 0, 1, 10, 2, 20, 3, 30, 4, 40]
+      })
       yield* checkGradient([x], ([x]) => stack([x!, x!], -1))
     }))
 
@@ -70,7 +80,9 @@ layer(Sessions.layer)("joining and cutting", (it) => {
     const program = graph("refused")
     const x = input(program, "x", "float32", ["batch", 4])
     const y = input(program, "y", "float32", ["other", 4])
-    expect(() => concat([x, y], 1)).toThrow("concat: differ in an axis other than 1 (x: float32[batch, 4]; y: float32[other, 4])")
+    expect(() => concat([x, y], 1)).toThrow(
+      "concat: differ in an axis other than 1 (x: float32[batch, 4]; y: float32[other, 4])"
+    )
     expect(() => split(x, 1, [1, 2])).toThrow("pieces [1, 2] do not add up to axis 1")
     expect(() => slice(x, 1, 3, 5)).toThrow("slice: 3 to 5 is not within axis 1")
   })

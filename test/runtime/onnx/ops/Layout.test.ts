@@ -1,7 +1,15 @@
 import { expect, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { graph, input } from "../../../../runtime/onnx/Graph.ts"
-import { expand, flatten, reshape, squeeze, swapAxes, transpose, unsqueeze } from "../../../../runtime/onnx/ops/Layout.ts"
+import {
+  expand,
+  flatten,
+  reshape,
+  squeeze,
+  swapAxes,
+  transpose,
+  unsqueeze
+} from "../../../../runtime/onnx/ops/Layout.ts"
 import { Sessions } from "../../../../runtime/onnx/Sessions.ts"
 import { tensorData } from "../../../../runtime/onnx/TensorData.ts"
 import { checkGradient } from "../checkGradient.ts"
@@ -14,7 +22,10 @@ layer(Sessions.layer)("layout", (it) => {
   it.effect("reshape keeps the order of values, infers -1, and takes the program's symbols", () =>
     Effect.gen(function*() {
       const values = Array.from(x.value.data, Number)
-      expect(yield* apply([x], ([x]) => reshape(x!, ["batch", "length", 2, -1]))).toEqual({ dims: [2, 3, 2, 2], values })
+      expect(yield* apply([x], ([x]) => reshape(x!, ["batch", "length", 2, -1]))).toEqual({
+        dims: [2, 3, 2, 2],
+        values
+      })
       expect(yield* apply([x], ([x]) => reshape(x!, [-1, 4]))).toEqual({ dims: [6, 4], values })
       expect(yield* apply([x], ([x]) => reshape(x!, [4, "batch*length"]))).toEqual({ dims: [4, 6], values })
       expect(yield* apply([x], ([x]) => flatten(x!, 1))).toEqual({ dims: [2, 12], values })
@@ -49,7 +60,10 @@ layer(Sessions.layer)("layout", (it) => {
   it.effect("expand repeats axes of 1 and adds axes in front", () =>
     Effect.gen(function*() {
       const row = given(tensorData("float64", [1, 2], [5, 6]))
-      expect(yield* apply([row], ([x]) => expand(x!, [2, 3, 2]))).toEqual({ dims: [2, 3, 2], values: Array(6).fill([5, 6]).flat() })
+      expect(yield* apply([row], ([x]) => expand(x!, [2, 3, 2]))).toEqual({
+        dims: [2, 3, 2],
+        values: [5, 6, 5, 6, 5, 6, 5, 6, 5, 6, 5, 6]
+      })
       const y = given(varied([2, 1, 4]), ["batch", 1, 4])
       const expanded = yield* apply([y, x], ([y]) => expand(y!, [2, "batch", "length", 4]))
       expect(expanded.dims).toEqual([2, 2, 3, 4])
@@ -58,7 +72,9 @@ layer(Sessions.layer)("layout", (it) => {
 
   it("refuses shapes that do not hold the values, naming them", () => {
     const x = input(graph("refused"), "x", "float32", ["batch", "length", 6])
-    expect(() => reshape(x, ["batch", 5, -1])).toThrow("reshape: cannot tell what -1 stands for in [batch, 5, -1] (x: float32[batch, length, 6])")
+    expect(() => reshape(x, ["batch", 5, -1])).toThrow(
+      "reshape: cannot tell what -1 stands for in [batch, 5, -1] (x: float32[batch, length, 6])"
+    )
     expect(() => reshape(x, ["batch", "length", 5])).toThrow("6*batch*length values do not fill [batch, length, 5]")
     expect(() => transpose(x, [0, 1, 1])).toThrow("[0,1,1] is not an order of its axes")
     expect(() => squeeze(x, [0])).toThrow("axes [0] do not all have 1 position")

@@ -50,7 +50,10 @@ layer(Sessions.layer)("comparison, choice and conversion", (it) => {
       const x = given(tensorData("float64", [3], [1.7, -1.7, 0]))
       expect((yield* apply([x], ([x]) => Logic.cast(x!, "int64"))).values).toEqual([1, -1, 0])
       expect((yield* apply([x], ([x]) => Logic.cast(x!, "bool"))).values).toEqual([1, 1, 0])
-      yield* checkGradient([x], ([x]) => Logic.cast(Logic.cast(x!, "float32"), "float64"), { step: 1e-2, tolerance: 1e-3 })
+      yield* checkGradient([x], ([x]) => Logic.cast(Logic.cast(x!, "float32"), "float64"), {
+        step: 1e-2,
+        tolerance: 1e-3
+      })
     }))
 
   it("refuses numbers where it takes bool, and a choice of two numbers", () => {

@@ -15,19 +15,30 @@ const product = (a: Matrix, b: Matrix): Matrix =>
 const transposed = (a: Matrix): Matrix => a[0]!.map((_, column) => a.map((row) => row[column]!))
 
 const matrix = (values: ArrayLike<number | bigint>, rows: number, columns: number, offset = 0): Matrix =>
-  Array.from({ length: rows }, (_, row) =>
-    Array.from({ length: columns }, (_, column) => Number(values[offset + row * columns + column])))
+  Array.from(
+    { length: rows },
+    (_, row) => Array.from({ length: columns }, (_, column) => Number(values[offset + row * columns + column]))
+  )
 
 const size = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 4 }))
 
 layer(Sessions.layer)("matrix products", (it) => {
-  it.effect.prop("gemm multiplies, either side transposed", { m: size, k: size, n: size, left: Schema.Boolean, right: Schema.Boolean }, ({ k, left, m, n, right }) =>
+  it.effect.prop("gemm multiplies, either side transposed", {
+    m: size,
+    k: size,
+    n: size,
+    left: Schema.Boolean,
+    right: Schema.Boolean
+  }, ({ k, left, m, n, right }) =>
     Effect.gen(function*() {
       const a = given(varied(left ? [k, m] : [m, k], -1, 1, 1))
       const b = given(varied(right ? [n, k] : [k, n], -1, 1, 2))
       const options = { transposeA: left, transposeB: right }
       const y = yield* apply([a, b], ([a, b]) => gemm(a!, b!, options))
-      const [A, B] = [matrix(a.value.data, ...a.value.dims as [number, number]), matrix(b.value.data, ...b.value.dims as [number, number])]
+      const [A, B] = [
+        matrix(a.value.data, ...a.value.dims as [number, number]),
+        matrix(b.value.data, ...b.value.dims as [number, number])
+      ]
       const expected = product(left ? transposed(A) : A, right ? transposed(B) : B).flat()
       y.values.forEach((value, index) => expect(value).toBeCloseTo(expected[index]!, 10))
       yield* checkGradient([a, b], ([a, b]) => gemm(a!, b!, options))
@@ -71,7 +82,9 @@ layer(Sessions.layer)("matrix products", (it) => {
     const program = graph("refused")
     const a = input(program, "a", "float32", ["batch", 2, 3])
     const b = input(program, "b", "float32", [4, 5])
-    expect(() => matMul(a, b)).toThrow("matMul: inner dimensions 3 and 4 differ (a: float32[batch, 2, 3]; b: float32[4, 5])")
+    expect(() => matMul(a, b)).toThrow(
+      "matMul: inner dimensions 3 and 4 differ (a: float32[batch, 2, 3]; b: float32[4, 5])"
+    )
     expect(() => gemm(b, b)).toThrow("gemm: cannot multiply [4, 5] with [4, 5]")
     expect(() => matMul(a, input(program, "c", "float32", [2, 3, 5]))).toThrow("cannot broadcast [batch] with [2]")
   })

@@ -9,7 +9,10 @@ import { apply, given, varied } from "../evaluate.ts"
 
 const total = (values: ReadonlyArray<number>) => values.reduce((a, b) => a + b, 0)
 
-const reductions: Record<string, { op: (x: Tensor, options?: Reduce.Reduction) => Tensor; reference: (values: ReadonlyArray<number>) => number }> = {
+const reductions: Record<
+  string,
+  { op: (x: Tensor, options?: Reduce.Reduction) => Tensor; reference: (values: ReadonlyArray<number>) => number }
+> = {
   reduceSum: { op: Reduce.reduceSum, reference: total },
   reduceMean: { op: Reduce.reduceMean, reference: (values) => total(values) / values.length },
   reduceMax: { op: Reduce.reduceMax, reference: (values) => Math.max(...values) },
@@ -24,11 +27,13 @@ const strides = [12, 4, 1] as const
 const groups = (values: ReadonlyArray<number>, axes: ReadonlySet<number>): ReadonlyArray<ReadonlyArray<number>> => {
   const found = new Map<number, Array<number>>()
   values.forEach((value, index) => {
-    const key = strides.reduce((sum, stride, axis) =>
-      axes.has(axis) ? sum : sum + (Math.floor(index / stride) % dims[axis]!) * stride, 0)
+    const key = strides.reduce(
+      (sum, stride, axis) => axes.has(axis) ? sum : sum + (Math.floor(index / stride) % dims[axis]!) * stride,
+      0
+    )
     found.set(key, [...found.get(key) ?? [], value])
   })
-  return [...found].sort(([a], [b]) => a - b).map(([, group]) => group)
+  return [...found].toSorted(([a], [b]) => a - b).map(([, group]) => group)
 }
 
 layer(Sessions.layer)("reductions", (it) => {
@@ -44,7 +49,8 @@ layer(Sessions.layer)("reductions", (it) => {
         const y = yield* apply([x], ([x]) => op(x!, { axes, keepDims }))
         expect(y.dims).toEqual(dims.flatMap((dim, axis) => !reduced[axis] ? [dim] : keepDims ? [1] : []))
         const expected = groups(Array.from(x.value.data, Number), new Set(axes)).map((group) =>
-          axes.length === 0 ? group[0]! : reference(group))
+          axes.length === 0 ? group[0]! : reference(group)
+        )
         y.values.forEach((value, index) => expect(value).toBeCloseTo(expected[index]!, 10))
         yield* checkGradient([x], ([x]) => op(x!, { axes, keepDims }))
       }), { arbitrary: { runs: 8 } })

@@ -11,12 +11,14 @@ import { apply, given, varied } from "../evaluate.ts"
 const x = given(tensorData("float64", [2, 3], [1, 2, 3, 4, 5, 6]), ["batch", "length"])
 
 layer(Sessions.layer)("running sums, triangles and sizes", (it) => {
-  it.effect.each([
-    [{}, [1, 3, 6, 4, 9, 15]],
-    [{ reverse: true }, [6, 5, 3, 15, 11, 6]],
-    [{ exclusive: true }, [0, 1, 3, 0, 4, 9]],
-    [{ exclusive: true, reverse: true }, [5, 3, 0, 11, 6, 0]]
-  ] as const)("cumSum with %j", ([options, expected]) =>
+  it.effect.each(
+    [
+      [{}, [1, 3, 6, 4, 9, 15]],
+      [{ reverse: true }, [6, 5, 3, 15, 11, 6]],
+      [{ exclusive: true }, [0, 1, 3, 0, 4, 9]],
+      [{ exclusive: true, reverse: true }, [5, 3, 0, 11, 6, 0]]
+    ] as const
+  )("cumSum with %j", ([options, expected]) =>
     Effect.gen(function*() {
       expect((yield* apply([x], ([x]) => cumSum(x!, -1, options))).values).toEqual(expected)
       yield* checkGradient([x], ([x]) => cumSum(x!, -1, options))
