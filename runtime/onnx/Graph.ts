@@ -1,4 +1,4 @@
-import { canonical, type Dim, printShape, type Shape } from "./Dimension.ts"
+import { canonical, type Dim, printShape, type Shape, symbolsOf } from "./Dimension.ts"
 import { type DType, elements } from "./DType.ts"
 import { describe, GraphError } from "./GraphError.ts"
 import { currentPlace } from "./Scope.ts"
@@ -122,11 +122,21 @@ export class Graph {
 /** An empty program. Its name appears in errors and events. */
 export const graph = (name: string): Graph => new Graph(name)
 
-/** A value given at each run. Symbols in its shape stand for sizes that may differ between runs. */
+/**
+ * A value given at each run. Symbols in its shape (letters, digits, _ and .) stand for sizes that may differ between
+ * runs; a later input may calculate with them: "length-1".
+ */
 export const input = (graph: Graph, name: string, dtype: DType, shape: Shape): Tensor => {
+  const { root } = graph
   refuseTaken(graph, "input", name)
-  const tensor = graph.add(graph.unique(name), dtype, shape)
-  graph.inputs.push(tensor)
+  for (const dim of shape.map(canonical)) {
+    const unknown = symbolsOf(dim).filter((symbol) => symbol !== dim && !root.knows(symbol))
+    if (unknown.length > 0) {
+      fail("input", [], `${name}: ${dim} calculates with ${unknown.join(" and ")}, which no input has had yet`)
+    }
+  }
+  const tensor = root.add(root.unique(name), dtype, shape)
+  root.inputs.push(tensor)
   return tensor
 }
 

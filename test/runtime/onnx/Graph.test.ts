@@ -51,6 +51,15 @@ describe("a graph", () => {
     )
   })
 
+  it("takes sizes calculated from those of other inputs, and no others", () => {
+    const program = graph("sizes")
+    input(program, "tokens", "int64", ["batch", "length"])
+    expect(input(program, "next", "int64", ["batch", "length-1"]).shape).toEqual(["batch", "length-1"])
+    expect(() => input(program, "x", "float32", ["batch-size"])).toThrow(
+      "input: x: batch-size calculates with size, which no input has had yet"
+    )
+  })
+
   it("refuses tensors of two programs", () => {
     const [one, two] = [input(graph("one"), "a", "float32", []), input(graph("two"), "b", "float32", [])]
     expect(() => add(one, two)).toThrow("b lives in two, which is not open here")
