@@ -1,6 +1,6 @@
 import { sameShape } from "./Dimension.ts"
 import { isFloating } from "./DType.ts"
-import { fail, type Node, scalar, type Tensor } from "./Graph.ts"
+import { fail, type Node, type OneEach, oneEach, scalar, type Tensor } from "./Graph.ts"
 import { add } from "./ops/Arithmetic.ts"
 import { zeros } from "./ops/Fill.ts"
 import { scope } from "./Scope.ts"
@@ -11,13 +11,16 @@ import { scope } from "./Scope.ts"
  * this may be applied to its own results. Inside a loop body it differentiates what the body computes, also with
  * respect to tensors outside.
  */
-export const gradients = (loss: Tensor, wrt: ReadonlyArray<Tensor>): ReadonlyArray<Tensor> => {
+export const gradients = <const Wrt extends ReadonlyArray<Tensor>>(
+  loss: Tensor,
+  wrt: Wrt
+): OneEach<Wrt> => {
   if (loss.shape.length !== 0 || !isFloating(loss.dtype)) {
     fail("gradients", [loss], "the loss must be a floating scalar")
   }
   for (const tensor of wrt) if (!isFloating(tensor.dtype)) fail("gradients", [tensor], "has no gradient by its type")
 
-  const dependent = new Set(wrt)
+  const dependent = new Set<Tensor>(wrt)
   const path = nodesBefore(loss).filter((node) => {
     const depends = node.differentiable.some((tensor) => tensor !== undefined && dependent.has(tensor))
     if (depends) { for (const output of node.outputs) if (isFloating(output.dtype)) dependent.add(output) }
@@ -37,7 +40,7 @@ export const gradients = (loss: Tensor, wrt: ReadonlyArray<Tensor>): ReadonlyArr
       found.set(tensor, sum === undefined ? gradient : scope(place, () => add(sum, gradient)))
     })
   }
-  return wrt.map((tensor) => found.get(tensor) ?? zeros(tensor.graph, tensor.dtype, tensor.shape))
+  return oneEach(wrt, (tensor) => found.get(tensor) ?? zeros(tensor.graph, tensor.dtype, tensor.shape))
 }
 
 /** The nodes a tensor is computed from, in the order they were made. */

@@ -218,16 +218,25 @@ export const emit = (
   return result
 }
 
+/** One tensor for each element of a list or tuple. */
+export type OneEach<Of extends ReadonlyArray<unknown>> = { readonly [K in keyof Of]: Tensor }
+
+/** `map` that keeps the length of a tuple in its type. */
+export const oneEach = <const Of extends ReadonlyArray<unknown>>(
+  of: Of,
+  make: (item: Of[number], index: number) => Tensor
+): OneEach<Of> => of.map(make) as unknown as OneEach<Of>
+
 /** Adds a node with several outputs. */
 export const emitMany = <const Outputs extends ReadonlyArray<Value>>(
   application: Application & { readonly outputs: Outputs; readonly gradient?: Gradient }
-): { readonly [K in keyof Outputs]: Tensor } => {
+): OneEach<Outputs> => {
   const inputs = application.inputs.filter((tensor) => tensor !== undefined)
   const home = homeOf(application.op, inputs)
   const target = application.within ?? home
   const place = currentPlace()
   const name = target.unique(place === "" ? application.op : `${place}/${application.op}`)
-  const outputs: Array<Tensor> = []
+  const made: Array<Tensor> = []
   const node: Node = {
     order: target.root.created++,
     graph: target,
@@ -236,17 +245,18 @@ export const emitMany = <const Outputs extends ReadonlyArray<Value>>(
     name,
     place,
     inputs: application.inputs,
-    outputs,
+    outputs: made,
     attributes: application.attributes ?? {},
     differentiable: application.differentiable ?? application.inputs,
     gradient: application.gradient
   }
-  application.outputs.forEach(({ dtype, shape }, index) => {
-    outputs.push(target.add(index === 0 ? name : target.unique(`${name}:${index}`), dtype, shape, node))
-  })
+  const outputs = oneEach(
+    application.outputs,
+    ({ dtype, shape }, index) => target.add(index === 0 ? name : target.unique(`${name}:${index}`), dtype, shape, node)
+  )
+  made.push(...outputs)
   target.nodes.push(node)
-  // One tensor was pushed for each of `Outputs`.
-  return outputs as unknown as { readonly [K in keyof Outputs]: Tensor }
+  return outputs
 }
 
 /**

@@ -1,6 +1,6 @@
 import { axisOf, dimAt, sameType } from "../Broadcast.ts"
 import { addDims, type Dim, printShape, type Shape, subtractDims } from "../Dimension.ts"
-import { emit, emitMany, fail, scalar, type Tensor } from "../Graph.ts"
+import { emit, emitMany, fail, type OneEach, oneEach, scalar, type Tensor } from "../Graph.ts"
 import { add, sub } from "./Arithmetic.ts"
 import { zeros } from "./Fill.ts"
 import { reshape, squeeze } from "./Layout.ts"
@@ -40,18 +40,23 @@ export const stack = (tensors: ReadonlyArray<Tensor>, axis: number): Tensor =>
   )
 
 /** Cuts an axis into pieces of these sizes, which must add up to it. */
-export const split = (x: Tensor, axis: number, sizes: Shape): ReadonlyArray<Tensor> => {
+export const split = <const Sizes extends Shape>(
+  x: Tensor,
+  axis: number,
+  sizes: Sizes
+): OneEach<Sizes> => {
   const at = axisOf("split", x, axis)
   if (sum(sizes) !== x.shape[at]) fail("split", [x], `pieces ${printShape(sizes)} do not add up to axis ${at}`)
-  if (sizes.length === 1) return [x]
   const shapes = sizes.map((size) => x.shape.with(at, size))
-  return emitMany({
+  if (sizes.length === 1) return oneEach(sizes, () => x)
+  const pieces = emitMany({
     op: "Split",
     inputs: [x, shapeVector(x.graph, sizes)],
     attributes: { axis: { int: at } },
     outputs: shapes.map((shape) => ({ dtype: x.dtype, shape })),
-    gradient: (pieces) => [concat(pieces.map((dy, index) => dy ?? zeros(x.graph, x.dtype, shapes[index] as Shape)), at)]
+    gradient: (dys) => [concat(shapes.map((shape, index) => dys[index] ?? zeros(x.graph, x.dtype, shape)), at)]
   })
+  return oneEach(sizes, (_, index) => pieces[index] ?? x)
 }
 
 /**
