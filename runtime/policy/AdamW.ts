@@ -71,7 +71,11 @@ export const clipFactor = (norm: Tensor, clip: Tensor): Tensor => minimum(div(cl
  *
  * Decay applies to matrices only, not to the one-dimensional norm weights.
  */
-export const adamW = ({ moment, square: mean, weight }: Trainable, gradient: Tensor, numbers: StepNumbers<Tensor>): Trainable => {
+export const adamW = (
+  { moment, square: mean, weight }: Trainable,
+  gradient: Tensor,
+  numbers: StepNumbers<Tensor>
+): Trainable => {
   const nextMoment = add(moment, mul(sub(gradient, moment), numbers.momentRate))
   const nextSquare = add(mean, mul(sub(square(gradient), mean), numbers.squareRate))
   const spread = add(mul(sqrt(nextSquare), numbers.squareScale), numbers.epsilon)

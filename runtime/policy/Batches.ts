@@ -105,4 +105,4 @@ export const sequenceBatches = (
 
 /** Indices by ascending length; equal lengths keep their order. */
 const byLength = (lengths: ReadonlyArray<number>): ReadonlyArray<number> =>
-  lengths.map((_, index) => index).sort((a, b) => (lengths[a] ?? 0) - (lengths[b] ?? 0) || a - b)
+  lengths.map((_, index) => index).toSorted((a, b) => (lengths[a] ?? 0) - (lengths[b] ?? 0) || a - b)

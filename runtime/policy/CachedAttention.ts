@@ -1,17 +1,20 @@
 /**
  * Attention of newly generated tokens to their prompt and to what was generated before.
  *
- * The prompt's keys and values are computed once per prompt and shared by its candidates: their queries are rows of one
- * matrix product. Only what a candidate generated itself is kept per candidate, and grows by one token a step. Every
- * row has generated equally many tokens, so that part needs no mask; in the prompt part the padding is masked.
+ * Keys and values lie in parts that are read in place, since growing a tensor copies it:
+ *   - the prompt's, computed once per prompt and shared by its candidates, whose queries are rows of one product;
+ *   - per candidate, those of finished chunks of the response;
+ *   - per candidate, those of the current chunk, which alone grow with every token.
+ * Every row has generated equally many tokens, so only the prompt part, where prompts are padded, needs a mask.
  */
+import type { Dim } from "../onnx/Dimension.ts"
 import type { Tensor } from "../onnx/Graph.ts"
 import { add } from "../onnx/ops/Arithmetic.ts"
 import { concat, split } from "../onnx/ops/Join.ts"
-import { reshape, swapAxes, transpose, unsqueeze } from "../onnx/ops/Layout.ts"
+import { reshape, swapAxes, transpose } from "../onnx/ops/Layout.ts"
 import { matMul } from "../onnx/ops/MatMul.ts"
 import { softmax } from "../onnx/ops/Softmax.ts"
-import { type Attend, grouped, ungrouped } from "./Llama.ts"
+import type { Attend } from "./Llama.ts"
 import type { LlamaConfig } from "./LlamaConfig.ts"
 
 /** Keys and values of one layer. */
@@ -27,35 +30,53 @@ export interface PromptCache {
   readonly mask: Tensor
 }
 
+/** What one decoded token of each candidate may look at, per layer. */
+export interface Caches {
+  readonly prompt: PromptCache
+  /** Finished chunks: keys and values [prompts, keyValueHeads, candidates, tokens, headSize]. */
+  readonly finished: ReadonlyArray<ReadonlyArray<LayerCache>>
+  /** The current chunk, of the same shape, without the new token. */
+  readonly current: ReadonlyArray<LayerCache>
+}
+
 /**
- * Attention for one new token per candidate: projections [prompts, candidates, heads, headSize].
+ * Attention for one new token per candidate, [prompts * candidates] rows in all.
  *
- * @param past per layer, keys and values [prompts, keyValueHeads, candidates, generated, headSize].
- * @param extended receives each layer's cache with the new token appended.
+ * @param extended receives each layer's current chunk with the new token appended.
  */
-export const cachedAttention = (
-  config: LlamaConfig,
-  prompt: PromptCache,
-  past: ReadonlyArray<LayerCache>,
-  extended: Array<LayerCache>
-): Attend =>
-({ key, layer, query, value }) => {
-  const ofPrompt = prompt.layers[layer] as LayerCache
-  const before = past[layer] as LayerCache
-  const append = (cache: Tensor, fresh: Tensor) => concat([cache, unsqueeze(transpose(fresh, [0, 2, 1, 3]), [3])], 3)
-  const own = { key: append(before.key, key), value: append(before.value, value) }
-  extended[layer] = own
+export const cachedAttention = (config: LlamaConfig, caches: Caches, extended: Array<LayerCache>): Attend => {
+  const { headSize, keyValueHeads: groups } = config
+  const group = config.heads / groups
+  return ({ key, layer, query, value }) => {
+    const before = caches.current[layer] as LayerCache
+    const prompt = caches.prompt.layers[layer] as LayerCache
+    const [prompts, , candidates] = before.key.shape as [Dim, Dim, Dim]
+    /** [prompts * candidates, groups * each * headSize] to [prompts, groups, candidates, each, headSize] */
+    const perCandidate = (x: Tensor, each: number) =>
+      transpose(reshape(x, [prompts, candidates, groups, each, headSize]), [0, 2, 1, 3, 4])
+    const own = {
+      key: concat([before.key, perCandidate(key, 1)], 3),
+      value: concat([before.value, perCandidate(value, 1)], 3)
+    }
+    extended[layer] = own
+    const parts = [...caches.finished.map((chunk) => chunk[layer] as LayerCache), own]
 
-  const perGroup = transpose(grouped(config, query), [0, 2, 1, 3, 4])
-  const [prompts, groups, candidates, group, size] = perGroup.shape as [string, number, string, number, number]
-  const [promptLength, generated] = [ofPrompt.value.shape[2] ?? 1, own.value.shape[3] ?? 1]
-  const rows = (x: Tensor) => reshape(x, [prompts, groups, -1, x.shape[4] ?? 1])
-  const perCandidate = (x: Tensor) => reshape(x, [prompts, groups, candidates, group, x.shape[3] ?? 1])
-
-  const toPrompt = perCandidate(add(matMul(rows(perGroup), ofPrompt.key), prompt.mask))
-  const toOwn = matMul(perGroup, swapAxes(own.key, -1, -2))
-  const attention = softmax(concat([toPrompt, toOwn], -1))
-  const [onPrompt, onOwn] = split(attention, -1, [promptLength, generated]) as [Tensor, Tensor]
-  const context = add(perCandidate(matMul(rows(onPrompt), ofPrompt.value)), matMul(onOwn, own.value))
-  return ungrouped(reshape(transpose(context, [0, 2, 1, 3, 4]), [prompts, candidates, groups, group, size]))
+    const queries = perCandidate(query, group)
+    const joined = (x: Tensor) => reshape(x, [prompts, groups, -1, x.shape[4] ?? 1])
+    const apart = (x: Tensor) => reshape(x, [prompts, groups, candidates, group, x.shape[3] ?? 1])
+    const scores = [
+      apart(add(matMul(joined(queries), prompt.key), caches.prompt.mask)),
+      ...parts.map((part) => matMul(queries, swapAxes(part.key, -1, -2)))
+    ]
+    const attention = softmax(concat(scores, -1))
+    const [onPrompt, ...onParts] = split(attention, -1, scores.map((score) => score.shape[4] ?? 1)) as [
+      Tensor,
+      ...Array<Tensor>
+    ]
+    const context = onParts.reduce(
+      (sum, weights, index) => add(sum, matMul(weights, (parts[index] as LayerCache).value)),
+      apart(matMul(joined(onPrompt), prompt.value))
+    )
+    return reshape(transpose(context, [0, 2, 1, 3, 4]), query.shape)
+  }
 }

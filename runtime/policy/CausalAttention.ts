@@ -1,4 +1,5 @@
 /** Attention over whole sequences: every position sees itself and those before it. */
+import type { Dim } from "../onnx/Dimension.ts"
 import type { Tensor } from "../onnx/Graph.ts"
 import { add } from "../onnx/ops/Arithmetic.ts"
 import { range, zeros } from "../onnx/ops/Fill.ts"
@@ -6,7 +7,7 @@ import { reshape, transpose, unsqueeze } from "../onnx/ops/Layout.ts"
 import { greater, where } from "../onnx/ops/Logic.ts"
 import { matMul } from "../onnx/ops/MatMul.ts"
 import { softmax } from "../onnx/ops/Softmax.ts"
-import { type Attend, decoderLayers, embed, grouped, rotationAt, ungrouped, type Weights } from "./Llama.ts"
+import { type Attend, decoderLayers, embed, type Rotation, rotationAt, type Weights } from "./Llama.ts"
 import type { LlamaConfig } from "./LlamaConfig.ts"
 
 /** 0 where a position may look, -infinity where it may not: [length, length]. */
@@ -22,19 +23,26 @@ const causalMask = (tokens: Tensor): Tensor => {
  */
 export const causalAttention = (config: LlamaConfig, tokens: Tensor): Attend => {
   const mask = causalMask(tokens)
+  const [batch, length] = tokens.shape as [Dim, Dim]
+  const { headSize, keyValueHeads: groups } = config
+  const group = config.heads / groups
   return ({ key, query, value }) => {
-    const perGroup = transpose(grouped(config, query), [0, 2, 3, 1, 4])
-    const [batch, groups, group, length, size] = perGroup.shape as [string, number, number, string, number]
-    const rows = reshape(perGroup, [batch, groups, -1, size])
-    const scores = matMul(rows, transpose(key, [0, 2, 3, 1]))
+    const queries = transpose(reshape(query, [batch, length, groups, group, headSize]), [0, 2, 3, 1, 4])
+    const keys = transpose(reshape(key, [batch, length, groups, headSize]), [0, 2, 3, 1])
+    const values = transpose(reshape(value, [batch, length, groups, headSize]), [0, 2, 1, 3])
+    const scores = matMul(reshape(queries, [batch, groups, -1, headSize]), keys)
     const attention = softmax(add(reshape(scores, [batch, groups, group, length, length]), mask))
-    const context = matMul(reshape(attention, [batch, groups, -1, length]), transpose(value, [0, 2, 1, 3]))
-    return ungrouped(transpose(reshape(context, [batch, groups, group, length, size]), [0, 3, 1, 2, 4]))
+    const context = matMul(reshape(attention, [batch, groups, -1, length]), values)
+    return reshape(transpose(reshape(context, [batch, groups, group, length, headSize]), [0, 3, 1, 2, 4]), query.shape)
   }
 }
 
-/** Hidden states [batch, length, hiddenSize] after all layers, of tokens int32 [batch, length] padded on the right. */
-export const hiddenStates = (config: LlamaConfig, weights: Weights, tokens: Tensor): Tensor => {
-  const positions = range(tokens.graph, "float32", tokens.shape[1] ?? 1)
-  return decoderLayers(config, weights, embed(weights, tokens), rotationAt(config, positions), causalAttention(config, tokens))
+/** Hidden states [batch * length, hiddenSize] after all layers, of tokens int32 [batch, length] padded on the right. */
+export const hiddenStates = (config: LlamaConfig, weights: Weights, tokens: Tensor): Tensor =>
+  decoderLayers(config, weights, embed(weights, tokens), rotationOf(config, tokens), causalAttention(config, tokens))
+
+/** The rotation of tokens [batch, length] that stand at positions 0, 1, ... */
+export const rotationOf = (config: LlamaConfig, tokens: Tensor): Rotation => {
+  const [batch, length] = tokens.shape as [Dim, Dim]
+  return rotationAt(config, range(tokens.graph, "float32", length), batch)
 }

@@ -43,7 +43,12 @@ function* generateRules(config: LlamaConfig, request: GenerateRequest): Iterable
     problem: `is ${temperature}`,
     remedy: "It must be 0 (greedy) or positive."
   }
-  yield { holds: topP > 0 && topP <= 1, place: "topP", problem: `is ${topP}`, remedy: "It must be above 0 and at most 1." }
+  yield {
+    holds: topP > 0 && topP <= 1,
+    place: "topP",
+    problem: `is ${topP}`,
+    remedy: "It must be above 0 and at most 1."
+  }
   yield {
     holds: Number.isSafeInteger(seed) && seed >= 0,
     place: "seed",
@@ -56,7 +61,8 @@ function* generateRules(config: LlamaConfig, request: GenerateRequest): Iterable
     yield {
       holds: tokens.length + maxNewTokens <= config.contextLength,
       place,
-      problem: `has ${tokens.length} tokens, and ${maxNewTokens} new ones exceed the context of ${config.contextLength}`,
+      problem:
+        `has ${tokens.length} tokens, and ${maxNewTokens} new ones exceed the context of ${config.contextLength}`,
       remedy: "Cut it with fitPrompt(tokens, contextLength - maxNewTokens), or lower maxNewTokens."
     }
   }
@@ -64,7 +70,12 @@ function* generateRules(config: LlamaConfig, request: GenerateRequest): Iterable
 
 function* tokenRules(config: LlamaConfig, place: string, tokens: Int32Array): Iterable<Rule> {
   const stray = tokens.find((token) => token < 0 || token >= config.vocabularySize)
-  yield { holds: tokens.length > 0, place, problem: "is empty", remedy: "The model predicts from at least one token, such as BOS." }
+  yield {
+    holds: tokens.length > 0,
+    place,
+    problem: "is empty",
+    remedy: "The model predicts from at least one token, such as BOS."
+  }
   yield {
     holds: stray === undefined,
     place,
@@ -89,9 +100,12 @@ export const checkScore = (
   config: LlamaConfig,
   sequences: ReadonlyArray<Sequence>
 ): PolicyRequestError | undefined =>
-  firstBroken("score", [...sequences.entries()].flatMap(([index, sequence]) => [
-    ...sequenceRules(config, `sequences[${index}]`, sequence)
-  ]))
+  firstBroken(
+    "score",
+    [...sequences.entries()].flatMap(([index, sequence]) => [
+      ...sequenceRules(config, `sequences[${index}]`, sequence)
+    ])
+  )
 
 export const checkTrain = (config: LlamaConfig, request: TrainRequest): PolicyRequestError | undefined =>
   firstBroken("train", trainRules(config, request))

@@ -22,7 +22,7 @@ export const readOptionalText = Effect.fnUntraced(function*(directory: string, f
     catch: (cause) => ({ missing: isMissing(cause), cause })
   }).pipe(Effect.catch(({ cause, missing }) =>
     missing
-      ? Effect.succeed(undefined)
+      ? Effect.void
       : Effect.fail(failed(`cannot be read (${String(cause)})`, "Check the file's permissions."))
   ))
   if (typeof text === "number") {

@@ -1,16 +1,17 @@
-/** One decoding step as a program of its own, for comparing the in-graph Loop with a session run per token. */
-import { type Graph, graph, input, output } from "../onnx/Graph.ts"
-import { unsqueeze } from "../onnx/ops/Layout.ts"
-import { decodeToken, prefill } from "./GenerateProgram.ts"
+/** One decoding step as a program of its own: for comparing the in-graph Loop with a session run per token. */
+import { graph, input, output } from "../onnx/Graph.ts"
+import type { Program } from "../onnx/Model.ts"
 import type { LayerCache, PromptCache } from "./CachedAttention.ts"
+import { decodeToken, prefill } from "./DecodeToken.ts"
 import type { LlamaConfig } from "./LlamaConfig.ts"
+import { serialiseProgram } from "./SerialiseProgram.ts"
 import type { WeightSource } from "./WeightSource.ts"
 
 /**
  * The prompts' caches, once per prompt: `promptTokens` int32 [prompts, promptLength] and `promptLengths` int32 [prompts]
  * as generateProgram takes them, to `promptKeys.<layer>`, `promptValues.<layer>` and `promptMask`.
  */
-export const buildPrefill = (config: LlamaConfig, source: WeightSource): Graph => {
+export const buildPrefill = (config: LlamaConfig, source: WeightSource): Program => {
   const program = graph("prefill")
   const promptTokens = input(program, "promptTokens", "int32", ["prompts", "promptLength"])
   const promptLengths = input(program, "promptLengths", "int32", ["prompts"])
@@ -20,7 +21,7 @@ export const buildPrefill = (config: LlamaConfig, source: WeightSource): Graph =
     output(`promptValues.${layer}`, value)
   })
   output("promptMask", mask)
-  return program
+  return serialiseProgram(program)
 }
 
 /**
@@ -29,7 +30,7 @@ export const buildPrefill = (config: LlamaConfig, source: WeightSource): Graph =
  * `values.<layer>` [prompts, keyValueHeads, candidates, generated, headSize], empty (generated = 0) at first; to
  * `logits` float32 [prompts, candidates, vocabularySize] and `next.keys.<layer>`, `next.values.<layer>`.
  */
-export const buildDecodeStep = (config: LlamaConfig, source: WeightSource): Graph => {
+export const buildDecodeStep = (config: LlamaConfig, source: WeightSource): Program => {
   const program = graph("decode step")
   const { headSize, keyValueHeads } = config
   const token = input(program, "token", "int64", ["prompts", "candidates"])
@@ -43,15 +44,19 @@ export const buildDecodeStep = (config: LlamaConfig, source: WeightSource): Grap
     mask: input(program, "promptMask", "float32", ["prompts", 1, 1, "promptLength"])
   }
   const cached = ["prompts", keyValueHeads, "candidates", "generated", headSize]
-  const past = numbers.map((layer): LayerCache => ({
+  const current = numbers.map((layer): LayerCache => ({
     key: input(program, `keys.${layer}`, "float32", cached),
     value: input(program, `values.${layer}`, "float32", cached)
   }))
-  const { extended, logits } = decodeToken(config, source(program), { token, position: unsqueeze(position, [1]), prompt, past })
+  const { extended, logits } = decodeToken(config, source(program), {
+    token,
+    position,
+    caches: { prompt, finished: [], current }
+  })
   output("logits", logits)
   extended.forEach(({ key, value }, layer) => {
     output(`next.keys.${layer}`, key)
     output(`next.values.${layer}`, value)
   })
-  return program
+  return serialiseProgram(program)
 }

@@ -81,11 +81,12 @@ const collect = (
   outputs: Readonly<Record<"tokens" | "logProbs" | "entropies", TensorData>>,
   into: Map<number, Generation>
 ): void => {
-  const steps = outputs.tokens.dims[0] ?? 0
+  const steps = Math.min(outputs.tokens.dims[0] ?? 0, request.maxNewTokens)
   const rows = batch.prompts.length * batch.candidates
   batch.prompts.forEach((prompt, row) => {
     for (let column = 0; column < batch.candidates; column++) {
-      const at = (data: ArrayLike<number | bigint>, step: number) => Number(data[step * rows + row * batch.candidates + column])
+      const at = (data: ArrayLike<number | bigint>, step: number) =>
+        Number(data[step * rows + row * batch.candidates + column])
       let length = 0
       let finished = false
       while (length < steps && !finished) finished = eosIds.includes(at(outputs.tokens.data, length++))

@@ -9,28 +9,30 @@
  *
  * Sources: Touvron et al. 2023 (LLaMA), Su et al. 2021 (rotary positions), Ainslie et al. 2023 (grouped queries).
  */
-import { constant, type Tensor } from "../onnx/Graph.ts"
-import { add, cos, mul, silu, sin, sub } from "../onnx/ops/Arithmetic.ts"
+import type { Dim } from "../onnx/Dimension.ts"
+import { constant, emit, type Tensor } from "../onnx/Graph.ts"
+import { add, cos, mul, neg, silu, sin } from "../onnx/ops/Arithmetic.ts"
 import { gather } from "../onnx/ops/Index.ts"
 import { concat, split } from "../onnx/ops/Join.ts"
 import { flatten, reshape, unsqueeze } from "../onnx/ops/Layout.ts"
 import { cast } from "../onnx/ops/Logic.ts"
 import { linear } from "../onnx/ops/MatMul.ts"
 import { scope } from "../onnx/Scope.ts"
-import { float32 } from "../onnx/TensorData.ts"
+import { float32, int64 } from "../onnx/TensorData.ts"
 import type { LlamaConfig } from "./LlamaConfig.ts"
 import { rmsNorm } from "./RmsNorm.ts"
 
 /** A weight by its HuggingFace name, as a tensor of the program under construction. */
 export type Weights = (name: string) => Tensor
 
-/** Cosine and sine of the rotary angles, [..., 1, headSize / 2]: broadcast over the heads. */
+/** Cosines and sines of rotary angles, [length, headSize / 2]: the angles of tokens that stand as [batch, length]. */
 export interface Rotation {
+  readonly batch: Dim
   readonly cos: Tensor
   readonly sin: Tensor
 }
 
-/** Queries [..., heads, headSize], keys and values [..., keyValueHeads, headSize] of one layer; queries are scaled. */
+/** Queries [tokens, heads * headSize], keys and values [tokens, keyValueHeads * headSize] of a layer; queries are scaled. */
 export interface Projections {
   readonly layer: number
   readonly query: Tensor
@@ -38,32 +40,46 @@ export interface Projections {
   readonly value: Tensor
 }
 
-/** Mixes values by attention: [..., heads * headSize]. How depends on what the program keeps of earlier tokens. */
+/** Mixes values by attention: [tokens, heads * headSize]. How depends on what the program keeps of earlier tokens. */
 export type Attend = (projections: Projections) => Tensor
 
-/** Rows of the embedding table: tokens [...] to [..., hiddenSize]. */
+/** Rows of the embedding table: [tokens, hiddenSize], of token ids of any shape. */
 export const embed = (weights: Weights, tokens: Tensor): Tensor =>
-  scope("embedding", () => gather(weights("model.embed_tokens.weight"), cast(tokens, "int64")))
+  scope("embedding", () => gather(weights("model.embed_tokens.weight"), cast(flatten(tokens, 0), "int64")))
 
-/** Angles of positions (float32 [...]): position / theta^(2i / headSize), for i below headSize / 2. */
-export const rotationAt = (config: LlamaConfig, positions: Tensor): Rotation => {
+/**
+ * Angles position / theta^(2i / headSize), for i below headSize / 2.
+ *
+ * @param positions float32 [length]
+ * @param batch how many rows of `length` tokens have these positions.
+ */
+export const rotationAt = (config: LlamaConfig, positions: Tensor, batch: Dim): Rotation => {
   const half = config.headSize / 2
   const frequencies = Float32Array.from({ length: half }, (_, i) => config.ropeTheta ** (-2 * i / config.headSize))
-  const angles = mul(unsqueeze(positions, [-1, -2]), constant(positions.graph, float32([half], frequencies)))
-  return { cos: cos(angles), sin: sin(angles) }
+  const angles = mul(unsqueeze(positions, [1]), constant(positions.graph, float32([half], frequencies)))
+  return { batch, cos: cos(angles), sin: sin(angles) }
 }
 
-/** Rotates each pair (x_i, x_(i + headSize/2)) by its position's angle. */
+/** Rotates each pair (x_i, x_(i + headSize/2)) of every head by its position's angle: x [tokens, heads * headSize]. */
 const rotate = (x: Tensor, rotation: Rotation): Tensor => {
-  const half = (x.shape.at(-1) as number) / 2
-  const [a, b] = split(x, -1, [half, half]) as [Tensor, Tensor]
-  return concat([
-    sub(mul(a, rotation.cos), mul(b, rotation.sin)),
-    add(mul(b, rotation.cos), mul(a, rotation.sin))
-  ], -1)
+  const [length] = rotation.cos.shape as [Dim]
+  return flatten(rotateRows(reshape(x, [rotation.batch, length, x.shape[1] ?? -1]), rotation), 0, 2)
 }
 
-/** Runs all layers over hidden states [..., hiddenSize]. */
+/** onnxruntime's kernel for it: x [batch, length, heads * headSize], row i of the tables for token i of each row. */
+const rotateRows = (x: Tensor, rotation: Rotation): Tensor =>
+  emit({
+    op: "RotaryEmbedding",
+    domain: "com.microsoft",
+    inputs: [x, constant(x.graph, int64([1], [0])), rotation.cos, rotation.sin],
+    dtype: x.dtype,
+    shape: x.shape,
+    differentiable: [x],
+    // The transpose of a rotation is the rotation by the opposite angle.
+    gradient: (dy) => [rotateRows(dy, { ...rotation, sin: neg(rotation.sin) })]
+  })
+
+/** Runs all layers over hidden states [tokens, hiddenSize]. */
 export const decoderLayers = (
   config: LlamaConfig,
   weights: Weights,
@@ -75,7 +91,12 @@ export const decoderLayers = (
   for (let layer = 0; layer < config.layers; layer++) {
     hidden = scope(`layers.${layer}`, () => {
       const attended = scope("attention", () => attend(project(config, weights, layer, hidden, rotation)))
-      return feedForward(config, weights, layer, add(hidden, linear(attended, weights(`${prefix(layer)}.self_attn.o_proj.weight`))))
+      return feedForward(
+        config,
+        weights,
+        layer,
+        add(hidden, linear(attended, weights(`${prefix(layer)}.self_attn.o_proj.weight`)))
+      )
     })
   }
   return hidden
@@ -97,9 +118,9 @@ export const project = (
   // Scaling the weight rather than the scores: 1 / sqrt(headSize) is applied to the smallest tensor it can be.
   const joint = concat([mul(weight("q"), headSize ** -0.5), weight("k"), weight("v")], 0)
   const projected = linear(normed, joint)
-  const perHead = reshape(projected, [...projected.shape.slice(0, -1), heads + 2 * keyValueHeads, headSize])
-  const [turned, value] = split(perHead, -2, [heads + keyValueHeads, keyValueHeads]) as [Tensor, Tensor]
-  const [query, key] = split(rotate(turned, rotation), -2, [heads, keyValueHeads]) as [Tensor, Tensor]
+  const [queries, keys] = [heads * headSize, keyValueHeads * headSize]
+  const [unturned, value] = split(projected, -1, [queries + keys, keys]) as [Tensor, Tensor]
+  const [query, key] = split(rotate(unturned, rotation), -1, [queries, keys]) as [Tensor, Tensor]
   return { layer, query, key, value }
 }
 
@@ -113,17 +134,10 @@ const feedForward = (config: LlamaConfig, weights: Weights, layer: number, hidde
     return add(hidden, linear(mul(silu(gate), up), weight("down")))
   })
 
-/** Next-token logits [..., vocabularySize] of hidden states. */
+/** Next-token logits [tokens, vocabularySize] of hidden states [tokens, hiddenSize]. */
 export const logitsOf = (config: LlamaConfig, weights: Weights, hidden: Tensor): Tensor =>
   scope("head", () =>
     linear(
       rmsNorm(hidden, weights("model.norm.weight"), config.normEpsilon),
       weights(config.tiedEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight")
     ))
-
-/** Heads split into their key/value groups: [..., heads, headSize] to [..., keyValueHeads, group, headSize]. */
-export const grouped = (config: LlamaConfig, query: Tensor): Tensor =>
-  reshape(query, [...query.shape.slice(0, -2), config.keyValueHeads, config.heads / config.keyValueHeads, config.headSize])
-
-/** Heads side by side again: [..., keyValueHeads, group, headSize] to [..., heads * headSize]. */
-export const ungrouped = (context: Tensor): Tensor => flatten(context, context.shape.length - 3)

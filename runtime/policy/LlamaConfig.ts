@@ -79,7 +79,11 @@ const refusal = (json: ConfigJson): Refusal | undefined => {
   const rope = ropeType(json)
   const architecture = json.architectures?.[0]
   if (architecture !== undefined && architecture !== "LlamaForCausalLM") {
-    return { field: "architectures", problem: `is ${architecture}`, remedy: `${implemented}; choose such a checkpoint.` }
+    return {
+      field: "architectures",
+      problem: `is ${architecture}`,
+      remedy: `${implemented}; choose such a checkpoint.`
+    }
   }
   if (json.hidden_act !== "silu") {
     return { field: "hidden_act", problem: `is ${json.hidden_act}`, remedy: "Only silu is implemented." }
@@ -130,7 +134,11 @@ export const decodeLlamaConfig = Effect.fnUntraced(function*(path: string, conte
   // Asked first: the other fields of an unknown architecture mean nothing here.
   const type = modelType(content)
   if (type !== "llama") {
-    return yield* refuse("model_type", `is ${JSON.stringify(type) ?? "missing"}`, `${implemented}; choose such a checkpoint.`)
+    return yield* refuse(
+      "model_type",
+      `is ${JSON.stringify(type) ?? "missing"}`,
+      `${implemented}; choose such a checkpoint.`
+    )
   }
   const decoded = Schema.decodeUnknownResult(ConfigJson, { errors: "all" })(content)
   if (Result.isFailure(decoded)) {

@@ -3,7 +3,6 @@ import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type { Graph } from "../onnx/Graph.ts"
-import { serialise } from "../onnx/Model.ts"
 import { type Session, Sessions } from "../onnx/Sessions.ts"
 import { type BatchLimits, defaultLimits } from "./Batches.ts"
 import { openCheckpoint } from "./Checkpoint.ts"
@@ -13,6 +12,7 @@ import { parameterCount } from "./LlamaTensors.ts"
 import type { Policy } from "./Policy.ts"
 import { openTokenizer } from "./PolicyTokenizer.ts"
 import { score } from "./Score.ts"
+import { serialiseProgram } from "./SerialiseProgram.ts"
 import { train } from "./Train.ts"
 
 /**
@@ -33,7 +33,7 @@ export const openPolicy = Effect.fn("Policy.open")(function*(
   const { config } = checkpoint
   const tokenizer = yield* openTokenizer(directory, config.vocabularySize)
   const fresh = (build: () => Graph) =>
-    Effect.suspend(() => sessions.open(serialise(build()), { device, weights: checkpoint.directory })).pipe(
+    Effect.suspend(() => sessions.open(serialiseProgram(build()), { device, weights: checkpoint.directory })).pipe(
       Scope.provide(scope)
     )
   const loaded = new Map<string, Session>()

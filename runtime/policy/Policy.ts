@@ -102,7 +102,9 @@ export interface Policy {
   /** Number of weights. */
   readonly parameters: number
   /** Candidates of each prompt in request order: prompt by prompt, candidate by candidate. */
-  readonly generate: (request: GenerateRequest) => Effect.Effect<ReadonlyArray<Generation>, PolicyRequestError | SessionError>
+  readonly generate: (
+    request: GenerateRequest
+  ) => Effect.Effect<ReadonlyArray<Generation>, PolicyRequestError | SessionError>
   readonly score: (request: ScoreRequest) => Effect.Effect<ReadonlyArray<Score>, PolicyRequestError | SessionError>
   /** Leaves the policy as it is; the trained weights are reached through `save`. Progress is reported by `onStep`. */
   readonly train: (

@@ -90,7 +90,9 @@ export const openTokenizer = Effect.fn("PolicyTokenizer.open")(function*(directo
   if (size > vocabularySize) {
     return yield* fault(
       "",
-      `has token ids up to ${size - 1}, but the weights embed only ${vocabularySize} tokens (vocab_size in config.json)`,
+      `has token ids up to ${
+        size - 1
+      }, but the weights embed only ${vocabularySize} tokens (vocab_size in config.json)`,
       "Use the tokenizer that was saved with these weights."
     )
   }
@@ -122,7 +124,8 @@ export const openTokenizer = Effect.fn("PolicyTokenizer.open")(function*(directo
   const ids = (text: string, addSpecialTokens: boolean) =>
     Effect.tryPromise({
       try: async () => (await tokenizer.encode(text, null, { addSpecialTokens })).getIds(),
-      catch: (cause) => fault("", `cannot encode a text (${String(cause)})`, "Check that the text is well-formed Unicode.")
+      catch: (cause) =>
+        fault("", `cannot encode a text (${String(cause)})`, "Check that the text is well-formed Unicode.")
     })
   const addsBos = bosId !== undefined && (yield* ids("", true)).includes(bosId)
 
@@ -183,7 +186,11 @@ const endIds = Effect.fnUntraced(
 )
 
 const templateOf = Effect.fnUntraced(
-  function*(directory: string, settings: TokenizerConfig, settingsPath: string): Effect.fn.Return<ChatTemplate, CheckpointError> {
+  function*(
+    directory: string,
+    settings: TokenizerConfig,
+    settingsPath: string
+  ): Effect.fn.Return<ChatTemplate, CheckpointError> {
     const variables = Object.fromEntries((["bos_token", "eos_token", "pad_token"] as const).flatMap((field) => {
       const name = nameOf(settings[field])
       return name === undefined ? [] : [[field, name]]

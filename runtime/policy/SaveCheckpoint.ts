@@ -1,8 +1,8 @@
 /** Writes weights as a HuggingFace directory that transformers loads. */
 import * as Effect from "effect/Effect"
 import { randomUUID } from "node:crypto"
-import { copyFile, mkdir, rename, rm, writeFile } from "node:fs/promises"
 import { existsSync } from "node:fs"
+import { copyFile, mkdir, rename, rm, writeFile } from "node:fs/promises"
 import { join, resolve } from "node:path"
 import type { TensorData } from "../onnx/TensorData.ts"
 import { type Checkpoint, WEIGHTS_FILE } from "./Checkpoint.ts"
@@ -20,7 +20,12 @@ export const companionFiles = [
 
 /** The checkpoint's config and tokenizer with other weights. */
 export const saveCheckpoint = (checkpoint: Checkpoint, weights: ReadonlyMap<string, TensorData>, directory: string) =>
-  writeCheckpoint({ directory, weights, companions: checkpoint.directory, configJson: inFloat32(checkpoint.configJson) })
+  writeCheckpoint({
+    directory,
+    weights,
+    companions: checkpoint.directory,
+    configJson: inFloat32(checkpoint.configJson)
+  })
 
 /** Weights are written as float32, and config.json has to say so, or they would be loaded in another type. */
 const inFloat32 = (configJson: object): object => ({

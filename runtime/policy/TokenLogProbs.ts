@@ -2,7 +2,7 @@
 import type { Tensor } from "../onnx/Graph.ts"
 import { exp, mul, neg } from "../onnx/ops/Arithmetic.ts"
 import { gather, gatherElements } from "../onnx/ops/Index.ts"
-import { flatten, squeeze, unsqueeze } from "../onnx/ops/Layout.ts"
+import { squeeze, unsqueeze } from "../onnx/ops/Layout.ts"
 import { cast } from "../onnx/ops/Logic.ts"
 import { reduceSum } from "../onnx/ops/Reduce.ts"
 import { logSoftmax } from "../onnx/ops/Softmax.ts"
@@ -10,11 +10,11 @@ import { logitsOf, type Weights } from "./Llama.ts"
 import type { LlamaConfig } from "./LlamaConfig.ts"
 
 /**
- * log softmax of the logits at chosen positions: [predictions, vocabularySize]. Positions index hidden states
- * [batch, length, hiddenSize] with the first two axes as one; no logits exist for any other position.
+ * log softmax of the logits at chosen positions: [predictions, vocabularySize]. Positions index the hidden states
+ * [batch * length, hiddenSize]; no logits exist for any other position.
  */
 export const predictionLogProbs = (config: LlamaConfig, weights: Weights, hidden: Tensor, positions: Tensor): Tensor =>
-  logSoftmax(logitsOf(config, weights, gather(flatten(hidden, 0, 2), cast(positions, "int64"))))
+  logSoftmax(logitsOf(config, weights, gather(hidden, cast(positions, "int64"))))
 
 /** Log-probs [..., vocabularySize] at the target tokens [...]. The one place where batch x length x vocabulary would be chunked. */
 export const picked = (logProbs: Tensor, targets: Tensor): Tensor =>

@@ -53,7 +53,14 @@ export const train = (engine: Engine) =>
         loss += Number(values.loss.data[0])
         gradNorm = Number(values.gradNorm.data[0])
       }
-      const step = { step: index + 1, totalSteps: plan.length, loss, gradNorm, learningRate, tokens: responseTokens(request, index) }
+      const step = {
+        step: index + 1,
+        totalSteps: plan.length,
+        loss,
+        gradNorm,
+        learningRate,
+        tokens: responseTokens(request, index)
+      }
       const diverged = divergence(step)
       if (diverged !== undefined) return yield* diverged
       steps.push(step)
@@ -102,10 +109,12 @@ const readWeights = Effect.fnUntraced(function*({ checkpoint }: Engine, session:
 })
 
 const numbers = (values: object): Readonly<Record<string, TensorData>> =>
-  Object.fromEntries(Object.entries(values).map(([name, value]) => [
-    name,
-    { dtype: "float32", dims: [], data: Float32Array.of(Number(value)) }
-  ]))
+  Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [
+      name,
+      { dtype: "float32", dims: [], data: Float32Array.of(Number(value)) }
+    ])
+  )
 
 const responseTokens = (request: TrainRequest, index: number): number =>
   (request.steps[index] ?? []).reduce((sum, { response }) => sum + response.length, 0)

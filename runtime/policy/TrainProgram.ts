@@ -24,10 +24,10 @@ export const nextName = (name: string): string => `next.${name}`
 
 /** Names of all state inputs of a training program. */
 export const stateInputs = (config: LlamaConfig, accumulate: boolean): ReadonlyMap<string, ReadonlyArray<number>> => {
-  const kinds = (["weight", "moment", "square", ...(accumulate ? ["gradient"] as const : [])] as const)
-  return new Map([...llamaTensors(config)].flatMap(([name, dims]) =>
-    kinds.map((kind) => [stateNames[kind](name), dims] as const)
-  ))
+  const kinds = ["weight", "moment", "square", ...(accumulate ? ["gradient"] as const : [])] as const
+  return new Map(
+    [...llamaTensors(config)].flatMap(([name, dims]) => kinds.map((kind) => [stateNames[kind](name), dims] as const))
+  )
 }
 
 const numberNames = ["clip", "shrink", "stepSize", "momentRate", "squareRate", "squareScale", "epsilon"] as const

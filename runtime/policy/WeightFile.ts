@@ -1,7 +1,7 @@
 /** Weights between a checkpoint's safetensors file and programs. */
 import * as Effect from "effect/Effect"
 import * as Safetensors from "../../artifacts/Safetensors.ts"
-import { fromBytes, tensorData, type TensorData, toNumbers } from "../onnx/TensorData.ts"
+import { fromBytes, type TensorData, tensorData, toNumbers } from "../onnx/TensorData.ts"
 
 /** Types a weight may be stored in, and their names in programs. */
 export const storedTypes = { F32: "float32", F16: "float16", BF16: "bfloat16" } as const

@@ -14,10 +14,12 @@ export const fixedWeights = (
   bytesOf: (name: string) => TensorData | ExternalData
 ): WeightSource =>
 (program) =>
-  lookup(new Map([...llamaTensors(config)].map(([name, dims]) => [
-    name,
-    parameter(program, name, "float32", dims, bytesOf(name))
-  ])))
+  lookup(
+    new Map([...llamaTensors(config)].map(([name, dims]) => [
+      name,
+      parameter(program, name, "float32", dims, bytesOf(name))
+    ]))
+  )
 
 /** Weights given at each run, as inputs of their names. */
 export const inputWeights = (config: LlamaConfig): WeightSource => (program) =>
@@ -25,6 +27,8 @@ export const inputWeights = (config: LlamaConfig): WeightSource => (program) =>
 
 const lookup = (tensors: ReadonlyMap<string, Tensor>): Weights => (name) => {
   const tensor = tensors.get(name)
-  if (tensor === undefined) throw new Error(`the forward pass asks for a weight ${name} that llamaTensors does not list`)
+  if (tensor === undefined) {
+    throw new Error(`the forward pass asks for a weight ${name} that llamaTensors does not list`)
+  }
   return tensor
 }

@@ -2,8 +2,8 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
 import { type BatchLimits, defaultLimits, generationBatches, sequenceBatches } from "../../../runtime/policy/Batches.ts"
 import { fitPrompt, fitResponse } from "../../../runtime/policy/FitPrompt.ts"
-import type { LlamaConfig } from "../../../runtime/policy/LlamaConfig.ts"
 import { learningRateAt } from "../../../runtime/policy/LearningRate.ts"
+import type { LlamaConfig } from "../../../runtime/policy/LlamaConfig.ts"
 import { sequenceBatch } from "../../../runtime/policy/SequenceBatch.ts"
 
 const config: LlamaConfig = {

@@ -1,6 +1,15 @@
 import { describe, expect, it, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs"
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Safetensors from "../../../artifacts/Safetensors.ts"
@@ -52,9 +61,31 @@ describe("openCheckpoint", () => {
   it.effect("reads the config in the spelling of transformers 4 and of transformers 5", () =>
     Effect.gen(function*() {
       const [five, four] = yield* Effect.all(names.map((name) => openCheckpoint(checkpointPath(name))))
-      const shared = { vocabularySize: 280, hiddenSize: 32, intermediateSize: 48, layers: 2, contextLength: 64, normEpsilon: 1e-6, initializerRange: 0.25 }
-      expect(five?.config).toEqual({ ...shared, heads: 4, keyValueHeads: 2, headSize: 8, ropeTheta: 10000, tiedEmbeddings: false })
-      expect(four?.config).toEqual({ ...shared, heads: 2, keyValueHeads: 2, headSize: 16, ropeTheta: 500000, tiedEmbeddings: true })
+      const shared = {
+        vocabularySize: 280,
+        hiddenSize: 32,
+        intermediateSize: 48,
+        layers: 2,
+        contextLength: 64,
+        normEpsilon: 1e-6,
+        initializerRange: 0.25
+      }
+      expect(five?.config).toEqual({
+        ...shared,
+        heads: 4,
+        keyValueHeads: 2,
+        headSize: 8,
+        ropeTheta: 10000,
+        tiedEmbeddings: false
+      })
+      expect(four?.config).toEqual({
+        ...shared,
+        heads: 2,
+        keyValueHeads: 2,
+        headSize: 16,
+        ropeTheta: 500000,
+        tiedEmbeddings: true
+      })
     }))
 
   it.effect("reads bfloat16 and float16 weights as float32", () =>
@@ -67,7 +98,9 @@ describe("openCheckpoint", () => {
         data.subarray(4).fill(0x3c00)
       })
       const weights = yield* (yield* openCheckpoint(directory)).load
-      const values = toNumbers(weights.get("model.norm.weight") ?? { dtype: "float32", dims: [0], data: new Float32Array(0) })
+      const values = toNumbers(
+        weights.get("model.norm.weight") ?? { dtype: "float32", dims: [0], data: new Float32Array(0) }
+      )
       expect(values.slice(0, 5)).toEqual([1, -2, 2 ** -24, 65504, 1])
       const bf16 = yield* (yield* openCheckpoint(checkpointPath("tied-bf16"))).load
       const raw = yield* Safetensors.readHeader(join(checkpointPath("tied-bf16"), "model.safetensors"))
@@ -77,15 +110,27 @@ describe("openCheckpoint", () => {
     }))
 
   const configs: ReadonlyArray<readonly [string, Readonly<Record<string, unknown>>, RegExp]> = [
-    ["another architecture", { model_type: "gpt2" }, /config\.json, model_type: is "gpt2"\. gemflow implements the Llama/],
+    [
+      "another architecture",
+      { model_type: "gpt2" },
+      /config\.json, model_type: is "gpt2"\. gemflow implements the Llama/
+    ],
     ["no architecture", { model_type: undefined }, /config\.json, model_type: is missing/],
-    ["a Llama of another head", { architectures: ["LlamaForSequenceClassification"] }, /architectures: is LlamaForSequenceCl/],
+    [
+      "a Llama of another head",
+      { architectures: ["LlamaForSequenceClassification"] },
+      /architectures: is LlamaForSequenceCl/
+    ],
     [
       "scaled rotary positions",
       { rope_parameters: { rope_type: "llama3", factor: 8, rope_theta: 5e5 } },
       /rope_parameters\.rope_type: asks for rotary scaling of type llama3/
     ],
-    ["linear rotary scaling", { rope_scaling: { type: "linear", factor: 2 } }, /rope_scaling\.rope_type: asks for .* linear/],
+    [
+      "linear rotary scaling",
+      { rope_scaling: { type: "linear", factor: 2 } },
+      /rope_scaling\.rope_type: asks for .* linear/
+    ],
     ["biases", { attention_bias: true }, /attention_bias: is true/],
     ["another activation", { hidden_act: "gelu" }, /hidden_act: is gelu/],
     ["heads that do not divide", { num_key_value_heads: 3 }, /num_key_value_heads: is 3, which does not divide/],
@@ -97,7 +142,11 @@ describe("openCheckpoint", () => {
       { intermediate_size: 64 },
       /model\.safetensors, model\.layers\.0\.mlp\.gate_proj\.weight: has shape \[48,32\], and config\.json asks for \[64,32\]/
     ],
-    ["fewer layers than weights", { num_hidden_layers: 1 }, /model\.layers\.1\.\S+: is a tensor that the Llama architecture/]
+    [
+      "fewer layers than weights",
+      { num_hidden_layers: 1 },
+      /model\.layers\.1\.\S+: is a tensor that the Llama architecture/
+    ]
   ]
   for (const [what, change, message] of configs) {
     it.effect(`refuses ${what}`, () =>
@@ -110,7 +159,9 @@ describe("openCheckpoint", () => {
     Effect.gen(function*() {
       const missing = yield* copyOf("untied-gqa")
       rmSync(join(missing, "model.safetensors"))
-      expect(yield* problemOf(missing)).toMatch(/model\.safetensors: does not exist\. A checkpoint holds its weights in/)
+      expect(yield* problemOf(missing)).toMatch(
+        /model\.safetensors: does not exist\. A checkpoint holds its weights in/
+      )
       writeFileSync(join(missing, "model.safetensors.index.json"), "{}")
       expect(yield* problemOf(missing)).toMatch(/only its shards and their index do/)
 
@@ -130,7 +181,9 @@ describe("openCheckpoint", () => {
   it.effect("refuses a directory without config.json, and a config.json that is not JSON", () =>
     Effect.gen(function*() {
       const directory = yield* temporary
-      expect(yield* problemOf(directory)).toMatch(/config\.json: does not exist\. A checkpoint is a HuggingFace directory/)
+      expect(yield* problemOf(directory)).toMatch(
+        /config\.json: does not exist\. A checkpoint is a HuggingFace directory/
+      )
       writeFileSync(join(directory, "config.json"), "{ \"model_type\": ")
       expect(yield* problemOf(directory)).toMatch(/config\.json: is not JSON/)
     }))
@@ -165,14 +218,19 @@ layer(Sessions.layer)("createCheckpoint", (it) => {
     Effect.gen(function*() {
       const parent = yield* temporary
       const make = (directory: string, seed: number) =>
-        createCheckpoint({ directory: join(parent, directory), config: small, tokenizer: checkpointPath("untied-gqa"), seed })
+        createCheckpoint({
+          directory: join(parent, directory),
+          config: small,
+          tokenizer: checkpointPath("untied-gqa"),
+          seed
+        })
       yield* make("a", 5)
       yield* make("b", 5)
       yield* make("c", 6)
       const bytes = (directory: string) => readFileSync(join(parent, directory, "model.safetensors"))
       expect(bytes("a").equals(bytes("b"))).toBe(true)
       expect(bytes("a").equals(bytes("c"))).toBe(false)
-      expect(readdirSync(parent).sort()).toEqual(["a", "b", "c"])
+      expect(readdirSync(parent).toSorted()).toEqual(["a", "b", "c"])
 
       const policy = yield* openPolicy(join(parent, "a"), "cpu")
       expect(policy.config).toEqual(small)
@@ -193,7 +251,7 @@ layer(Sessions.layer)("createCheckpoint", (it) => {
       const directory = join(yield* temporary, "a")
       yield* createCheckpoint({ directory, config: small, tokenizer: checkpointPath("untied-gqa"), seed: 1 })
       const weights = yield* (yield* openCheckpoint(directory)).load
-      expect([...weights.keys()].sort()).toEqual([...llamaTensors(small).keys()].sort())
+      expect([...weights.keys()].toSorted()).toEqual([...llamaTensors(small).keys()].toSorted())
       const embedding = Array.from(weights.get("model.embed_tokens.weight")?.data ?? [], Number)
       const mean = embedding.reduce((a, b) => a + b, 0) / embedding.length
       const deviation = Math.sqrt(embedding.reduce((sum, value) => sum + (value - mean) ** 2, 0) / embedding.length)
@@ -208,7 +266,9 @@ layer(Sessions.layer)("createCheckpoint", (it) => {
     Effect.gen(function*() {
       const directory = join(yield* temporary, "a")
       const tokenizer = checkpointPath("untied-gqa")
-      const error = yield* Effect.flip(createCheckpoint({ directory, config: { ...small, vocabularySize: 100 }, tokenizer, seed: 1 }))
+      const error = yield* Effect.flip(
+        createCheckpoint({ directory, config: { ...small, vocabularySize: 100 }, tokenizer, seed: 1 })
+      )
       expect(error.message).toContain("but the weights embed only 100 tokens")
       expect(existsSync(directory)).toBe(false)
     }))

@@ -1,6 +1,5 @@
 import { expect, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { serialise } from "../../../runtime/onnx/Model.ts"
 import { Sessions } from "../../../runtime/onnx/Sessions.ts"
 import type { TensorData } from "../../../runtime/onnx/TensorData.ts"
 import { openCheckpoint } from "../../../runtime/policy/Checkpoint.ts"
@@ -22,15 +21,24 @@ layer(Sessions.layer)("decode step", (it) => {
         const sessions = yield* Sessions
         const options = { device: "cpu", weights: directory }
         const start = 3
-        const prefill = yield* sessions.open(serialise(buildPrefill(config, source)), options)
+        const prefill = yield* sessions.open(buildPrefill(config, source), options)
         const caches = prefill.program.outputs.map((port) => port.name)
-        const feeds = { promptTokens: int32([1, start], tokens.slice(0, start)), promptLengths: int32([1], [start + 1]) }
+        const feeds = {
+          promptTokens: int32([1, start], tokens.slice(0, start)),
+          promptLengths: int32([1], [start + 1])
+        }
         const prompt = yield* prefill.run({ feeds, fetch: caches })
 
-        const decode = yield* sessions.open(serialise(buildDecodeStep(config, source)), options)
+        const decode = yield* sessions.open(buildDecodeStep(config, source), options)
         const states = decode.program.outputs.map((port) => port.name).filter((output) => output !== "logits")
-        const empty = { dtype: "float32", dims: [1, config.keyValueHeads, 1, 0, config.headSize], data: new Float32Array(0) } as const
-        let first: Record<string, TensorData> = Object.fromEntries(states.map((state) => [state.replace("next.", ""), empty]))
+        const empty = {
+          dtype: "float32",
+          dims: [1, config.keyValueHeads, 1, 0, config.headSize],
+          data: new Float32Array(0)
+        } as const
+        let first: Record<string, TensorData> = Object.fromEntries(
+          states.map((state) => [state.replace("next.", ""), empty])
+        )
         for (let position = start; position < tokens.length; position++) {
           const { logits } = yield* decode.run({
             feeds: {

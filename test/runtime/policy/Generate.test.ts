@@ -5,7 +5,7 @@ import { openPolicy } from "../../../runtime/policy/OpenPolicy.ts"
 import type { Generation, Prompt } from "../../../runtime/policy/Policy.ts"
 import { checkpointPath, largestDifference, names, reference } from "./reference.ts"
 
-const sampled = { candidates: 3, temperature: 0.8, topP: 1, maxNewTokens: 9, seed: 7 } as const
+const sampled = { candidates: 3, temperature: 0.8, topP: 1, maxNewTokens: 20, seed: 7 } as const
 
 const promptsOf = (name: string): ReadonlyArray<Prompt> =>
   reference(name).greedy.map(({ prompt }, index) => ({ id: `prompt ${index}`, tokens: Int32Array.from(prompt) }))
@@ -66,7 +66,16 @@ layer(Sessions.layer)("generate", (it) => {
       Effect.gen(function*() {
         const prompts = promptsOf(name)
         const policy = yield* openPolicy(checkpointPath(name), "cpu")
-        const generations = yield* policy.generate({ ...sampled, prompts, temperature: 0.5, topP: 0.9, topK: 50 })
+        const generations = yield* policy.generate({
+          ...sampled,
+          prompts,
+          temperature: 0.5,
+          topP: 0.9,
+          topK: 50,
+          maxNewTokens: 50
+        })
+        // Long enough to cross chunks of the cache.
+        expect(Math.max(...generations.map(({ tokens }) => tokens.length))).toBe(50)
         const scores = yield* policy.score({
           sequences: generations.map(({ promptId, tokens }) => ({
             prompt: prompts.find(({ id }) => id === promptId)?.tokens ?? new Int32Array(0),

@@ -34,7 +34,10 @@ describe("PolicyTokenizer", () => {
           expect(encoded.filter((id) => id === tokenizer.bosId)).toEqual(Int32Array.of(0))
         }
         const user = [{ role: "user", content: "ten" }]
-        const [open, closed] = [yield* tokenizer.encodeChat(user), yield* tokenizer.encodeChat(user, { addGenerationPrompt: false })]
+        const [open, closed] = [
+          yield* tokenizer.encodeChat(user),
+          yield* tokenizer.encodeChat(user, { addGenerationPrompt: false })
+        ]
         expect([...open]).toEqual([...closed, 4])
       }))
   }
@@ -66,14 +69,18 @@ describe("PolicyTokenizer", () => {
 
   const opened = Effect.runPromise(openTokenizer(checkpointPath("untied-gqa"), 280))
 
-  it.effect.prop("any text comes back from encode and decode, and from its pieces", [Schema.String], ([raw]) =>
-    Effect.gen(function*() {
-      const text = raw.toWellFormed()
-      const tokenizer = yield* Effect.promise(() => opened)
-      const ids = yield* tokenizer.encode(text)
-      expect(tokenizer.decode(ids)).toBe(text)
-      expect(tokenizer.pieces(ids).join("")).toBe(text)
-    }))
+  it.effect.prop(
+    "any text comes back from encode and decode, and from its pieces",
+    [Schema.String],
+    ([raw]) =>
+      Effect.gen(function*() {
+        const text = raw.toWellFormed()
+        const tokenizer = yield* Effect.promise(() => opened)
+        const ids = yield* tokenizer.encode(text)
+        expect(tokenizer.decode(ids)).toBe(text)
+        expect(tokenizer.pieces(ids).join("")).toBe(text)
+      })
+  )
 
   it.effect.prop(
     "pieces of any ids, also of broken characters, join to their decoded text",
@@ -99,16 +106,36 @@ describe("PolicyTokenizer", () => {
     }))
 
   const faults: ReadonlyArray<readonly [string, Parameters<typeof altered>[1], RegExp]> = [
-    ["a tokenizer cut short", (read) => ({ "tokenizer.json": read("tokenizer.json").slice(0, 500) }), /tokenizer\.json: is not JSON/],
-    ["a tokenizer of no model", () => ({ "tokenizer.json": "{}" }), /tokenizer\.json: is not a tokenizer \(.*Model missing/],
+    [
+      "a tokenizer cut short",
+      (read) => ({ "tokenizer.json": read("tokenizer.json").slice(0, 500) }),
+      /tokenizer\.json: is not JSON/
+    ],
+    [
+      "a tokenizer of no model",
+      () => ({ "tokenizer.json": "{}" }),
+      /tokenizer\.json: is not a tokenizer \(.*Model missing/
+    ],
     [
       "an unknown special token",
       (read) => ({ "tokenizer_config.json": read("tokenizer_config.json").replace("<|end|>", "<|stop|>") }),
       /tokenizer_config\.json, eos_token: is "<\|stop\|>", which tokenizer\.json does not contain/
     ],
-    ["a template that is not Jinja", () => ({ "chat_template.jinja": "{% for %}" }), /chat_template\.jinja, chat_template: is not a Jinja/],
-    ["an end id beyond the vocabulary", () => ({ "generation_config.json": `{"eos_token_id": [1, 900]}` }), /eos_token_id: is \[1,900\]/],
-    ["an end id of another type", () => ({ "generation_config.json": `{"eos_token_id": "x"}` }), /generation_config\.json: does not decode/]
+    [
+      "a template that is not Jinja",
+      () => ({ "chat_template.jinja": "{% for %}" }),
+      /chat_template\.jinja, chat_template: is not a Jinja/
+    ],
+    [
+      "an end id beyond the vocabulary",
+      () => ({ "generation_config.json": `{"eos_token_id": [1, 900]}` }),
+      /eos_token_id: is \[1,900\]/
+    ],
+    [
+      "an end id of another type",
+      () => ({ "generation_config.json": `{"eos_token_id": "x"}` }),
+      /generation_config\.json: does not decode/
+    ]
   ]
   for (const [what, change, message] of faults) {
     it.effect(`refuses ${what}`, () =>
@@ -123,7 +150,8 @@ describe("PolicyTokenizer", () => {
       const error = yield* Effect.flip(openTokenizer(checkpointPath("untied-gqa"), 200))
       expect(error.message).toContain("has token ids up to 279, but the weights embed only 200 tokens")
       const directory = yield* altered("untied-gqa", () => ({
-        "chat_template.jinja": "{% if messages[0].role != 'user' %}{{ raise_exception('roles must alternate') }}{% endif %}"
+        "chat_template.jinja":
+          "{% if messages[0].role != 'user' %}{{ raise_exception('roles must alternate') }}{% endif %}"
       }))
       const tokenizer = yield* openTokenizer(directory, 280)
       const refused = yield* Effect.flip(tokenizer.encodeChat([{ role: "system", content: "" }]))

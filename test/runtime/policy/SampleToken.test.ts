@@ -4,7 +4,7 @@ import { graph, input, output } from "../../../runtime/onnx/Graph.ts"
 import { serialise } from "../../../runtime/onnx/Model.ts"
 import { Sessions } from "../../../runtime/onnx/Sessions.ts"
 import { float32 } from "../../../runtime/onnx/TensorData.ts"
-import { type Sampling, sampleToken } from "../../../runtime/policy/SampleToken.ts"
+import { sampleToken, type Sampling } from "../../../runtime/policy/SampleToken.ts"
 import { noiseKey, uniformAt } from "../../../runtime/policy/SamplingNoise.ts"
 
 const logits = [1.5, -0.5, 0.25, 2, -30, 0.75, 1, -1.25]
@@ -40,7 +40,7 @@ const noise = Array.from({ length: DRAWS }, (_, i) => uniformAt(noiseKey(3, "a p
 /** The distribution that transformers samples from: temperature, then top-k, then top-p. */
 const distribution = (temperature: number, topK: number, topP: number): ReadonlyArray<number> => {
   const weights = logits.map((logit) => Math.exp(logit / temperature))
-  const order = weights.map((_, i) => i).sort((a, b) => (weights[b] ?? 0) - (weights[a] ?? 0)).slice(0, topK)
+  const order = weights.map((_, i) => i).toSorted((a, b) => (weights[b] ?? 0) - (weights[a] ?? 0)).slice(0, topK)
   const total = order.reduce((sum, i) => sum + (weights[i] ?? 0), 0)
   let before = 0
   const kept = order.filter((i) => {

@@ -28,8 +28,13 @@ describe("SamplingNoise", () => {
 
   it("keys tell apart what could be confused by joining fields", () => {
     const keys = [
-      noiseKey(1, "1", 1), noiseKey(11, "", 1), noiseKey(1, "11", 1), noiseKey(1, "", 11), noiseKey(1, "1,1", 1),
-      noiseKey(0, "1", 1), noiseKey(1, "1", 0)
+      noiseKey(1, "1", 1),
+      noiseKey(11, "", 1),
+      noiseKey(1, "11", 1),
+      noiseKey(1, "", 11),
+      noiseKey(1, "1,1", 1),
+      noiseKey(0, "1", 1),
+      noiseKey(1, "1", 0)
     ]
     expect(new Set(keys.map(({ high, low }) => `${high}:${low}`)).size).toBe(keys.length)
   })

@@ -52,7 +52,7 @@ layer(Sessions.layer)("train", (it) => {
         yield* save(directory)
         const trained = yield* weightsOf(join(directory, "model.safetensors"))
         const torch = yield* weightsOf(join(checkpointPath(name), "expected-trained.safetensors"))
-        expect([...trained.keys()].sort()).toEqual([...torch.keys()].sort())
+        expect([...trained.keys()].toSorted()).toEqual([...torch.keys()].toSorted())
         for (const [tensor, values] of torch) {
           expect([tensor, largestDifference(trained.get(tensor) ?? [], values) < 1e-4]).toEqual([tensor, true])
         }
@@ -81,7 +81,9 @@ layer(Sessions.layer)("train", (it) => {
         yield* save(directory)
         const before = yield* weightsOf(join(checkpointPath(name), "model.safetensors"))
         const after = yield* weightsOf(join(directory, "model.safetensors"))
-        for (const [tensor, expected] of yield* weightsOf(join(checkpointPath(name), "expected-gradients.safetensors"))) {
+        for (
+          const [tensor, expected] of yield* weightsOf(join(checkpointPath(name), "expected-gradients.safetensors"))
+        ) {
           const moved = before.get(tensor)?.map((value, index) => value - (after.get(tensor)?.[index] ?? 0)) ?? []
           const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
           expect([tensor, largestDifference(moved, expected) < 1e-4 * largest]).toEqual([tensor, true])
@@ -164,10 +166,16 @@ layer(Sessions.layer)("train", (it) => {
       const policy = yield* openPolicy(checkpointPath(name), "cpu")
       const long = { prompt: new Int32Array(60).fill(7), response: new Int32Array(5).fill(8), weight: 1 }
       const failing = (partial: Partial<TrainRequest>) => Effect.flip(policy.train({ ...request(name), ...partial }))
-      expect((yield* failing({ steps: [[long]] })).message).toContain("steps[0][0] has 65 tokens, more than the context of 64")
+      expect((yield* failing({ steps: [[long]] })).message).toContain(
+        "steps[0][0] has 65 tokens, more than the context of 64"
+      )
       expect((yield* failing({ steps: [[]] })).message).toContain("steps[0] is empty")
-      expect((yield* failing({ steps: [[{ ...long, prompt: new Int32Array(0) }]] })).message).toContain("prompt is empty")
-      expect((yield* failing({ steps: [[{ ...long, prompt: Int32Array.of(999) }]] })).message).toContain("the token 999")
+      expect((yield* failing({ steps: [[{ ...long, prompt: new Int32Array(0) }]] })).message).toContain(
+        "prompt is empty"
+      )
+      expect((yield* failing({ steps: [[{ ...long, prompt: Int32Array.of(999) }]] })).message).toContain(
+        "the token 999"
+      )
       expect((yield* failing({ learningRate: Number.NaN })).message).toContain("learningRate is NaN")
     }))
 
