@@ -25,7 +25,7 @@ export interface Tolerance extends Partial<OpenOptions> {
 /**
  * Compares the gradients of a function with central differences, element by element, for every floating input. The loss
  * is sum(y (y + 1)), which weighs each output differently. Differences are taken inside the program by a loop over
- * elements. Fails with the first gradient that is off.
+ * elements. Dies of the first gradient that is off.
  */
 export const checkGradient = (
   inputs: ReadonlyArray<Given>,
@@ -50,12 +50,12 @@ export const checkGradient = (
     for (const index of floating) {
       const [exact, numeric] = [results[`exact ${index}`], results[`numeric ${index}`]]
       if (exact === undefined || exact.dims.join() !== inputs[index]?.value.dims.join()) {
-        return yield* Effect.fail(new Error(`the gradient of input ${index} has the shape [${exact?.dims}]`))
+        return yield* Effect.die(new Error(`the gradient of input ${index} has the shape [${exact?.dims}]`))
       }
       for (const [element, value] of exact.values.entries()) {
         const reference = numeric?.values[element] ?? NaN
         if (!(Math.abs(value - reference) <= tolerance * (1 + Math.abs(reference)))) {
-          return yield* Effect.fail(
+          return yield* Effect.die(
             new Error(`gradient of input ${index}, element ${element}: ${value}, by differences ${reference}`)
           )
         }
