@@ -4,10 +4,10 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { ArtifactStore } from "../../artifacts/ArtifactStore.ts"
 import * as Column from "../../artifacts/Column.ts"
+import { type ColumnStatistics, columnStatistics, type NumberSummary } from "../../artifacts/Statistics.ts"
 import type { Table } from "../../artifacts/Table.ts"
 import type * as TableType from "../../artifacts/TableType.ts"
 import { Catalog } from "../lineage/Catalog.ts"
-import { type ColumnStatistics, columnStatistics, measuresLength } from "./ColumnStatistics.ts"
 import { NotRunYet } from "./ExitCode.ts"
 import * as Options from "./Options.ts"
 import { outputWidth, print, printJson } from "./Output.ts"
@@ -71,7 +71,10 @@ export const showCommand = Command.make("show", {
         `${style.bold(name)}  ${ref.table}, ${count(numRows, "row")}, ${formatBytes(bytes)}, `
           + `${digest.slice(0, 12)}, computed by run ${action.run}\n`
       )
-      yield* print(`${columnTable(columns, table.type.columns, style)}\n`)
+      for (const directory of directories) {
+        yield* print(`${style.dim("directory")} ${yield* store.directoryPath(directory)}\n`)
+      }
+      yield* print(`${columnTable(columns, style)}\n`)
       if (options.rows > 0) yield* print(resultTable(shownTable(table, options.rows), style, outputWidth()))
     }).pipe(Effect.provide(readerLayer(project.store)))
   })).pipe(
@@ -108,11 +111,11 @@ const describeColumns = (
       ...(unit === undefined ? {} : { unit }),
       doc,
       ...(digest === undefined ? {} : { digest }),
-      statistics: columnStatistics(column, table.column(name))
+      statistics: columnStatistics(name, column, table.column(name))
     }
   })
 
-const columnTable = (described: ReadonlyArray<DescribedColumn>, columns: Column.Fields, style: Style): string =>
+const columnTable = (described: ReadonlyArray<DescribedColumn>, style: Style): string =>
   textTable(
     [
       { title: "column", align: "left" },
@@ -120,29 +123,43 @@ const columnTable = (described: ReadonlyArray<DescribedColumn>, columns: Column.
       { title: "values", align: "left" },
       { title: "meaning", align: "left" }
     ],
-    described.map(({ doc, name, statistics, type, unit }) => {
-      const column = columns[name]
-      const meaning = oneLine(unit === undefined ? doc : `${doc} (${unit})`)
-      return [name, type, column === undefined ? "" : summary(column, statistics), meaning]
-    }),
+    described.map(({ doc, name, statistics, type, unit }) => [
+      name,
+      type,
+      summary(statistics),
+      oneLine(unit === undefined ? doc : `${doc} (${unit})`)
+    ]),
     style,
     outputWidth()
   )
 
-const summary = (column: Column.Any, { distinct, fractionTrue, max, mean, min, nulls }: ColumnStatistics): string => {
-  const range = min === undefined || mean === undefined || max === undefined
-    ? []
-    : min === max
-    ? [`${measuresLength(column) ? "length " : ""}${formatNumber(min)}`]
-    : [
-      `${measuresLength(column) ? "length " : ""}${formatNumber(min)} … ${formatNumber(max)}, mean ${
-        formatNumber(mean)
-      }`
-    ]
-  return [
-    ...(distinct === undefined ? [] : [`${formatNumber(distinct)} distinct`]),
-    ...(fractionTrue === undefined ? [] : [`${formatNumber(fractionTrue)} true`]),
-    ...(column.kind === "digest" ? [] : range),
-    ...(nulls > 0 ? [count(nulls, "null")] : [])
-  ].join(", ")
+const summary = (statistics: ColumnStatistics): string => {
+  const nulls = statistics.nulls > 0 ? [count(statistics.nulls, "null")] : []
+  return [...valuesOf(statistics), ...nulls].join(", ")
+}
+
+const valuesOf = (statistics: ColumnStatistics): ReadonlyArray<string> => {
+  switch (statistics.kind) {
+    case "number":
+      return [...range("", statistics.values), ...(statistics.notANumber > 0 ? [`${statistics.notANumber} NaN`] : [])]
+    case "text":
+      return [`${formatNumber(statistics.distinct)} distinct`, ...range("length ", statistics.lengths)]
+    case "bool":
+      return statistics.count === 0 ? [] : [`${formatNumber(statistics.trues / statistics.count)} true`]
+    case "list":
+      return [
+        ...range("length ", statistics.lengths),
+        ...(statistics.items === undefined ? [] : range("items ", statistics.items))
+      ]
+    case "struct":
+      return []
+  }
+}
+
+const range = (what: string, { max, mean, min }: NumberSummary): ReadonlyArray<string> => {
+  if (min === null || max === null || mean === null) return []
+  const span = min === max
+    ? formatNumber(min)
+    : `${formatNumber(min)} … ${formatNumber(max)}, mean ${formatNumber(mean)}`
+  return [`${what}${span}`]
 }

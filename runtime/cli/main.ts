@@ -14,6 +14,7 @@ import { dirname } from "node:path"
 import { fileURLToPath } from "node:url"
 import { installedPackage } from "../execution/InstalledPackage.ts"
 import { exitCodeOf } from "./ExitCode.ts"
+import { exportCommand } from "./ExportCommand.ts"
 import { lineageCommand } from "./LineageCommand.ts"
 import { print, remark, tolerateClosedPipes } from "./Output.ts"
 import { planCommand } from "./PlanCommand.ts"
@@ -24,7 +25,7 @@ import { showCommand } from "./ShowCommand.ts"
 
 const gemflow = Command.make("gemflow").pipe(
   Command.withDescription("Declarative dataflow pipelines for LLM preference alignment."),
-  Command.withSubcommands([runCommand, planCommand, showCommand, lineageCommand, runsCommand]),
+  Command.withSubcommands([runCommand, planCommand, showCommand, lineageCommand, runsCommand, exportCommand]),
   Command.withExamples([
     { command: "gemflow run pipelines/gem.ts", description: "Run a pipeline" },
     { command: "gemflow plan pipelines/gem.ts", description: "See what a run would execute, and why" },
