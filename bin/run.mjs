@@ -1,15 +1,15 @@
 // `npm start` and `npm test` go through here: installs what is missing, then runs the given command with the Node that
 // comes as a dependency. Plain JavaScript, because it runs before anything is installed and on Node 20.
 import { spawn, spawnSync } from "node:child_process"
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync, readFileSync, symlinkSync } from "node:fs"
 import { delimiter, dirname, join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const [command, ...args] = process.argv.slice(2)
 
-if (!isInstalled()) install()
-run()
+if (isInstalled() || install()) run()
+else process.exitCode = 1
 
 /** Every package that the lockfile requires on this machine is installed in the version that it names. */
 function isInstalled() {
@@ -26,6 +26,7 @@ function readPackages(path) {
   return JSON.parse(readFileSync(path, "utf8")).packages
 }
 
+/** Installs with npm, and says whether that went well. */
 function install() {
   console.error("gemflow: installing the packages of package-lock.json (once)")
   const npm = process.env.npm_execpath
@@ -43,8 +44,16 @@ function install() {
     console.error(
       "gemflow: the installation failed (see above). Check that the package registry can be reached, then try again."
     )
-    process.exit(1)
+    return false
   }
+  linkCommand()
+  return true
+}
+
+/** npm links the commands of dependencies, not the package's own; with the link `npx gemflow` starts at once. */
+function linkCommand() {
+  const link = join(root, "node_modules", ".bin", "gemflow")
+  if (process.platform !== "win32" && !existsSync(link)) symlinkSync(join("..", "..", "bin", "gemflow.mjs"), link)
 }
 
 function run() {
