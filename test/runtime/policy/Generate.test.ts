@@ -110,6 +110,27 @@ layer(Sessions.layer)("generate", (it) => {
       }
     }))
 
+  it.effect("at every step, minus the log-prob of what is drawn is on average the entropy", () =>
+    Effect.gen(function*() {
+      const policy = yield* openPolicy(checkpointPath("untied-gqa"), "cpu")
+      const generations = yield* policy.generate({
+        ...sampled,
+        prompts: promptsOf("untied-gqa").slice(0, 1),
+        candidates: 1000,
+        temperature: 1,
+        maxNewTokens: 20
+      })
+      for (let step = 0; step < 20; step++) {
+        // E[-log p(x)] = H, so these differences have mean 0 if draws follow the distribution given what came before.
+        const differences = generations.flatMap(({ entropies, logProbs }) =>
+          step < logProbs.length ? [-(logProbs[step] ?? 0) - (entropies[step] ?? 0)] : []
+        )
+        const mean = differences.reduce((a, b) => a + b, 0) / differences.length
+        const variance = differences.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (differences.length - 1)
+        expect(Math.abs(mean) / Math.sqrt(variance / differences.length)).toBeLessThan(4)
+      }
+    }))
+
   it.effect("another seed gives other candidates", () =>
     Effect.gen(function*() {
       const policy = yield* openPolicy(checkpointPath("untied-gqa"), "cpu")

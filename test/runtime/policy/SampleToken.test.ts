@@ -12,7 +12,13 @@ const DRAWS = 20_000
 
 /** Tokens drawn from the logits, one per uniform. */
 const draw = Effect.fnUntraced(
-  function*(sampling: Sampling, temperature: number, topP: number, uniforms: ReadonlyArray<number>) {
+  function*(
+    sampling: Sampling,
+    temperature: number,
+    topP: number,
+    uniforms: ReadonlyArray<number>,
+    row: ReadonlyArray<number> = logits
+  ) {
     const program = graph("sample")
     const tokens = sampleToken(sampling, {
       logits: input(program, "logits", "float32", ["draws", logits.length]),
@@ -24,7 +30,7 @@ const draw = Effect.fnUntraced(
     const session = yield* (yield* Sessions).open(serialise(program), { device: "cpu" })
     const results = yield* session.run({
       feeds: {
-        logits: float32([uniforms.length, logits.length], uniforms.flatMap(() => logits)),
+        logits: float32([uniforms.length, logits.length], uniforms.flatMap(() => row)),
         uniform: float32([uniforms.length], uniforms),
         temperature: float32([], [temperature]),
         topP: float32([], [topP])
@@ -95,5 +101,11 @@ layer(Sessions.layer)("sampleToken", (it) => {
     Effect.gen(function*() {
       expect(yield* draw({ kind: "all" }, 1, 1, [0, 1 - 2 ** -23])).toEqual([0, 7])
       expect(yield* draw({ kind: "likeliest", topK: 2 }, 1, 1, [0, 1 - 2 ** -23])).toEqual([3, 0])
+    }))
+
+  it.effect("a token whose probability is 0 in float32 is never drawn, at either end", () =>
+    Effect.gen(function*() {
+      const row = [-400, 1, -400, -400, 1, -400, -400, -400]
+      expect(yield* draw({ kind: "all" }, 1, 1, [0, 0.5, 1 - 2 ** -23], row)).toEqual([1, 4, 4])
     }))
 })

@@ -139,6 +139,19 @@ layer(Sessions.layer)("train", (it) => {
       expect(yield* saved.load).toEqual(yield* source.load)
     }))
 
+  it.effect("weights of another type are saved as float32, and the config says so", () =>
+    Effect.gen(function*() {
+      const policy = yield* openPolicy(checkpointPath("tied-bf16"), "cpu")
+      const directory = join(yield* temporary, "saved")
+      yield* (yield* policy.train({ ...request("tied-bf16"), steps: [] })).save(directory)
+      const source = yield* openCheckpoint(checkpointPath("tied-bf16"))
+      const saved = yield* openCheckpoint(directory)
+      expect(saved.configJson).toEqual({ ...source.configJson, torch_dtype: "float32" })
+      expect(yield* saved.load).toEqual(yield* source.load)
+      const { tensors } = yield* readHeader(join(directory, "model.safetensors"))
+      expect(new Set([...tensors.values()].map(({ dtype }) => dtype))).toEqual(new Set(["F32"]))
+    }))
+
   it.effect("training leaves the open policy as it was, and the saved one scores its sequences differently", () =>
     Effect.gen(function*() {
       const policy = yield* openPolicy(checkpointPath(name), "cpu")
