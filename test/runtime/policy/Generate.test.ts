@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import { Sessions } from "../../../runtime/onnx/Sessions.ts"
 import { openPolicy } from "../../../runtime/policy/OpenPolicy.ts"
 import type { Generation, Prompt } from "../../../runtime/policy/Policy.ts"
+import { noiseKey, uniformAt } from "../../../runtime/policy/SamplingNoise.ts"
 import { checkpointPath, largestDifference, names, reference } from "./reference.ts"
 
 const sampled = { candidates: 3, temperature: 0.8, topP: 1, maxNewTokens: 20, seed: 7 } as const
@@ -107,6 +108,25 @@ layer(Sessions.layer)("generate", (it) => {
         expect([...tokens].findIndex((token) => eosIds.includes(token))).toBe(finished ? tokens.length - 1 : -1)
         expect(finished || tokens.length === 40).toBe(true)
         expect([logProbs.length, entropies.length]).toEqual([tokens.length, tokens.length])
+      }
+    }))
+
+  it.effect("each token is the inverse of the distribution at the uniform of its seed, prompt, candidate and step", () =>
+    Effect.gen(function*() {
+      const policy = yield* openPolicy(checkpointPath("untied-gqa"), "cpu")
+      const prompt = { id: "a prompt", tokens: Int32Array.of(0, 20, 30) }
+      const [, chosen] = yield* policy.generate({ ...sampled, prompts: [prompt], temperature: 1, seed: 5 })
+      const tokens = chosen?.tokens ?? new Int32Array(0)
+      expect(tokens.length).toBe(20)
+      for (const step of [0, 1, 7, 18]) {
+        const before = Int32Array.of(...prompt.tokens, ...tokens.subarray(0, step))
+        const scores = yield* policy.score({
+          sequences: Array.from({ length: 280 }, (_, token) => ({ prompt: before, response: Int32Array.of(token) }))
+        })
+        let cumulative = 0
+        const uniform = uniformAt(noiseKey(5, "a prompt", 1), step)
+        const token = scores.findIndex(({ logProbs }) => (cumulative += Math.exp(logProbs[0] ?? 0)) > uniform)
+        expect([step, tokens[step]]).toEqual([step, token])
       }
     }))
 
