@@ -7,7 +7,7 @@
  *   - per candidate, those of the current chunk, which alone grow with every token.
  * Every row has generated equally many tokens, so only the prompt part, where prompts are padded, needs a mask.
  */
-import type { Dim } from "../onnx/Dimension.ts"
+import { dimAt } from "../onnx/Broadcast.ts"
 import type { Tensor } from "../onnx/Graph.ts"
 import { add } from "../onnx/ops/Arithmetic.ts"
 import { concat, split } from "../onnx/ops/Join.ts"
@@ -16,6 +16,7 @@ import { matMul } from "../onnx/ops/MatMul.ts"
 import { softmax } from "../onnx/ops/Softmax.ts"
 import type { Attend } from "./Llama.ts"
 import type { LlamaConfig } from "./LlamaConfig.ts"
+import { present } from "./Present.ts"
 
 /** Keys and values of one layer. */
 export interface LayerCache {
@@ -48,9 +49,9 @@ export const cachedAttention = (config: LlamaConfig, caches: Caches, extended: A
   const { headSize, keyValueHeads: groups } = config
   const group = config.heads / groups
   return ({ key, layer, query, value }) => {
-    const before = caches.current[layer] as LayerCache
-    const prompt = caches.prompt.layers[layer] as LayerCache
-    const [prompts, , candidates] = before.key.shape as [Dim, Dim, Dim]
+    const before = present(caches.current[layer], `cache of layer ${layer}`)
+    const prompt = present(caches.prompt.layers[layer], `prompt cache of layer ${layer}`)
+    const [prompts, candidates] = [dimAt(before.key, 0), dimAt(before.key, 2)]
     /** [prompts * candidates, groups * each * headSize] to [prompts, groups, candidates, each, headSize] */
     const perCandidate = (x: Tensor, each: number) =>
       transpose(reshape(x, [prompts, candidates, groups, each, headSize]), [0, 2, 1, 3, 4])
@@ -59,23 +60,20 @@ export const cachedAttention = (config: LlamaConfig, caches: Caches, extended: A
       value: concat([before.value, perCandidate(value, 1)], 3)
     }
     extended[layer] = own
-    const parts = [...caches.finished.map((chunk) => chunk[layer] as LayerCache), own]
+    const parts = [...caches.finished.map((chunk) => present(chunk[layer], `finished cache of layer ${layer}`)), own]
 
     const queries = perCandidate(query, group)
-    const joined = (x: Tensor) => reshape(x, [prompts, groups, -1, x.shape[4] ?? 1])
-    const apart = (x: Tensor) => reshape(x, [prompts, groups, candidates, group, x.shape[3] ?? 1])
+    const joined = (x: Tensor) => reshape(x, [prompts, groups, -1, dimAt(x, 4)])
+    const apart = (x: Tensor) => reshape(x, [prompts, groups, candidates, group, dimAt(x, 3)])
     const scores = [
       apart(add(matMul(joined(queries), prompt.key), caches.prompt.mask)),
       ...parts.map((part) => matMul(queries, swapAxes(part.key, -1, -2)))
     ]
     const attention = softmax(concat(scores, -1))
-    const [onPrompt, ...onParts] = split(attention, -1, scores.map((score) => score.shape[4] ?? 1)) as [
-      Tensor,
-      ...Array<Tensor>
-    ]
+    const [onPrompt, ...onParts] = split(attention, -1, scores.map((score) => dimAt(score, 4)))
     const context = onParts.reduce(
-      (sum, weights, index) => add(sum, matMul(weights, (parts[index] as LayerCache).value)),
-      apart(matMul(joined(onPrompt), prompt.value))
+      (sum, weights, index) => add(sum, matMul(weights, present(parts[index], "part of the cache").value)),
+      apart(matMul(joined(present(onPrompt, "attention to the prompt")), prompt.value))
     )
     return reshape(transpose(context, [0, 2, 1, 3, 4]), query.shape)
   }

@@ -1,5 +1,5 @@
 /** Attention over whole sequences: every position sees itself and those before it. */
-import type { Dim } from "../onnx/Dimension.ts"
+import { dimAt } from "../onnx/Broadcast.ts"
 import type { Tensor } from "../onnx/Graph.ts"
 import { add } from "../onnx/ops/Arithmetic.ts"
 import { range, zeros } from "../onnx/ops/Fill.ts"
@@ -12,7 +12,7 @@ import type { LlamaConfig } from "./LlamaConfig.ts"
 
 /** 0 where a position may look, -infinity where it may not: [length, length]. */
 const causalMask = (tokens: Tensor): Tensor => {
-  const positions = range(tokens.graph, "float32", tokens.shape[1] ?? 1)
+  const positions = range(tokens.graph, "float32", dimAt(tokens, 1))
   const future = greater(unsqueeze(positions, [0]), unsqueeze(positions, [1]))
   return where(future, -Infinity, zeros(tokens.graph, "float32", [1, 1]))
 }
@@ -23,7 +23,7 @@ const causalMask = (tokens: Tensor): Tensor => {
  */
 export const causalAttention = (config: LlamaConfig, tokens: Tensor): Attend => {
   const mask = causalMask(tokens)
-  const [batch, length] = tokens.shape as [Dim, Dim]
+  const [batch, length] = [dimAt(tokens, 0), dimAt(tokens, 1)]
   const { headSize, keyValueHeads: groups } = config
   const group = config.heads / groups
   return ({ key, query, value }) => {
@@ -43,6 +43,6 @@ export const hiddenStates = (config: LlamaConfig, weights: Weights, tokens: Tens
 
 /** The rotation of tokens [batch, length] that stand at positions 0, 1, ... */
 export const rotationOf = (config: LlamaConfig, tokens: Tensor): Rotation => {
-  const [batch, length] = tokens.shape as [Dim, Dim]
+  const [batch, length] = [dimAt(tokens, 0), dimAt(tokens, 1)]
   return rotationAt(config, range(tokens.graph, "float32", length), batch)
 }

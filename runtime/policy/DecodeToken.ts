@@ -1,5 +1,5 @@
 /** The model over prompts at once, and over one new token per candidate. */
-import type { Dim } from "../onnx/Dimension.ts"
+import { dimAt } from "../onnx/Broadcast.ts"
 import type { Tensor } from "../onnx/Graph.ts"
 import { sub } from "../onnx/ops/Arithmetic.ts"
 import { range, zeros } from "../onnx/ops/Fill.ts"
@@ -16,7 +16,7 @@ import type { LlamaConfig } from "./LlamaConfig.ts"
  * serve nobody and are left out.
  */
 export const prefill = (config: LlamaConfig, weights: Weights, tokens: Tensor, lengths: Tensor): PromptCache => {
-  const [prompts, length] = tokens.shape as [Dim, Dim]
+  const [prompts, length] = [dimAt(tokens, 0), dimAt(tokens, 1)]
   const layers: Array<LayerCache> = []
   const keep = ({ key, layer, value }: Projections): void => {
     const perHead = (x: Tensor) => reshape(x, [prompts, length, config.keyValueHeads, config.headSize])

@@ -15,6 +15,7 @@ import { int64 } from "../onnx/TensorData.ts"
 import type { LayerCache } from "./CachedAttention.ts"
 import { decodeToken, prefill } from "./DecodeToken.ts"
 import type { LlamaConfig } from "./LlamaConfig.ts"
+import { present } from "./Present.ts"
 import { sampleToken, type Sampling } from "./SampleToken.ts"
 import { entropyOf, picked } from "./TokenLogProbs.ts"
 import type { WeightSource } from "./WeightSource.ts"
@@ -59,13 +60,13 @@ export const generateProgram = (
   /** One token of every candidate; `step` is int64 []. */
   const decode = (step: Tensor, finished: State, state: State) => {
     const { extended, logits } = decodeToken(config, weights, {
-      token: state["token"] as Tensor,
+      token: present(state["token"], "token"),
       position: add(cast(promptLengths, "float32"), sub(cast(step, "float32"), 1)),
       caches: { prompt, finished: [caches.read(finished)], current: caches.read(state) }
     })
     const token = sampleToken(sampling, { logits, uniform: gather(uniforms, step), temperature, topP })
     const logProbs = logSoftmax(logits)
-    const ended = or(state["ended"] as Tensor, isOneOf(token, eosIds))
+    const ended = or(present(state["ended"], "ended"), isOneOf(token, eosIds))
     return {
       state: { token, ended, ...caches.write(extended) },
       scan: { tokens: token, logProbs: picked(logProbs, token), entropies: entropyOf(logProbs) },
@@ -94,7 +95,7 @@ export const generateProgram = (
         body: (iteration, state) => decode(add(start, iteration), before, state)
       })
       const joined = caches.read(before).map(({ key, value }, layer): LayerCache => {
-        const own = caches.read(inner.state)[layer] as LayerCache
+        const own = present(caches.read(inner.state)[layer], "chunk")
         return { key: concat([key, own.key], 3), value: concat([value, own.value], 3) }
       })
       const whole = (x: Tensor) => padTo(x, CHUNK)
@@ -105,7 +106,7 @@ export const generateProgram = (
           logProbs: whole(inner.scan.logProbs),
           entropies: whole(inner.scan.entropies)
         },
-        proceed: anyLeft(inner.state["ended"] as Tensor)
+        proceed: anyLeft(present(inner.state["ended"], "ended"))
       }
     }
   })
@@ -127,7 +128,10 @@ const cacheStates = (config: LlamaConfig) => {
     },
     shapes: (length: string) => Object.fromEntries(names.map((name) => [name, shape(length)])),
     read: (state: State): ReadonlyArray<LayerCache> =>
-      layers.map((layer) => ({ key: state[`keys.${layer}`] as Tensor, value: state[`values.${layer}`] as Tensor })),
+      layers.map((layer) => ({
+        key: present(state[`keys.${layer}`], "keys"),
+        value: present(state[`values.${layer}`], "values")
+      })),
     write: (caches: ReadonlyArray<LayerCache>): State =>
       Object.fromEntries(
         caches.flatMap(({ key, value }, layer) => [[`keys.${layer}`, key], [`values.${layer}`, value]])

@@ -9,6 +9,7 @@
  *
  * Sources: Touvron et al. 2023 (LLaMA), Su et al. 2021 (rotary positions), Ainslie et al. 2023 (grouped queries).
  */
+import { dimAt } from "../onnx/Broadcast.ts"
 import type { Dim } from "../onnx/Dimension.ts"
 import { constant, emit, type Tensor } from "../onnx/Graph.ts"
 import { add, cos, mul, neg, silu, sin } from "../onnx/ops/Arithmetic.ts"
@@ -20,6 +21,7 @@ import { linear } from "../onnx/ops/MatMul.ts"
 import { scope } from "../onnx/Scope.ts"
 import { float32, int64 } from "../onnx/TensorData.ts"
 import type { LlamaConfig } from "./LlamaConfig.ts"
+import { present } from "./Present.ts"
 import { rmsNorm } from "./RmsNorm.ts"
 
 /** A weight by its HuggingFace name, as a tensor of the program under construction. */
@@ -62,8 +64,8 @@ export const rotationAt = (config: LlamaConfig, positions: Tensor, batch: Dim): 
 
 /** Rotates each pair (x_i, x_(i + headSize/2)) of every head by its position's angle: x [tokens, heads * headSize]. */
 const rotate = (x: Tensor, rotation: Rotation): Tensor => {
-  const [length] = rotation.cos.shape as [Dim]
-  return flatten(rotateRows(reshape(x, [rotation.batch, length, x.shape[1] ?? -1]), rotation), 0, 2)
+  const length = dimAt(rotation.cos, 0)
+  return flatten(rotateRows(reshape(x, [rotation.batch, length, dimAt(x, 1)]), rotation), 0, 2)
 }
 
 /** onnxruntime's kernel for it: x [batch, length, heads * headSize], row i of the tables for token i of each row. */
@@ -102,6 +104,12 @@ export const decoderLayers = (
   return hidden
 }
 
+/** The last axis cut into pieces of these sizes. */
+const splitInTwo = (x: Tensor, first: number, second: number): readonly [Tensor, Tensor] => {
+  const [a, b] = split(x, -1, [first, second])
+  return [present(a, "first piece"), present(b, "second piece")]
+}
+
 const prefix = (layer: number) => `model.layers.${layer}`
 
 /** Queries, keys and values of a layer, in one matrix product; queries and keys rotated to their positions. */
@@ -119,8 +127,8 @@ export const project = (
   const joint = concat([mul(weight("q"), headSize ** -0.5), weight("k"), weight("v")], 0)
   const projected = linear(normed, joint)
   const [queries, keys] = [heads * headSize, keyValueHeads * headSize]
-  const [unturned, value] = split(projected, -1, [queries + keys, keys]) as [Tensor, Tensor]
-  const [query, key] = split(rotate(unturned, rotation), -1, [queries, keys]) as [Tensor, Tensor]
+  const [unturned, value] = splitInTwo(projected, queries + keys, keys)
+  const [query, key] = splitInTwo(rotate(unturned, rotation), queries, keys)
   return { layer, query, key, value }
 }
 
@@ -130,7 +138,7 @@ const feedForward = (config: LlamaConfig, weights: Weights, layer: number, hidde
     const weight = (name: string) => weights(`${prefix(layer)}.mlp.${name}_proj.weight`)
     const normed = rmsNorm(hidden, weights(`${prefix(layer)}.post_attention_layernorm.weight`), config.normEpsilon)
     const joint = linear(normed, concat([weight("gate"), weight("up")], 0))
-    const [gate, up] = split(joint, -1, [config.intermediateSize, config.intermediateSize]) as [Tensor, Tensor]
+    const [gate, up] = splitInTwo(joint, config.intermediateSize, config.intermediateSize)
     return add(hidden, linear(mul(silu(gate), up), weight("down")))
   })
 

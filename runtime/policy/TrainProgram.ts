@@ -8,6 +8,7 @@ import { adamW, clipFactor, globalNorm, type StepNumbers } from "./AdamW.ts"
 import { hiddenStates } from "./CausalAttention.ts"
 import type { LlamaConfig } from "./LlamaConfig.ts"
 import { llamaTensors } from "./LlamaTensors.ts"
+import { present } from "./Present.ts"
 import { picked, predictionLogProbs } from "./TokenLogProbs.ts"
 import { inputWeights } from "./WeightSource.ts"
 
@@ -30,8 +31,6 @@ export const stateInputs = (config: LlamaConfig, accumulate: boolean): ReadonlyM
   )
 }
 
-const numberNames = ["clip", "shrink", "stepSize", "momentRate", "squareRate", "squareScale", "epsilon"] as const
-
 /**
  * The loss - sum_n weights_n log pi(targets_n) over a batch's predictions (see SequenceBatch), its gradients, and a step.
  *
@@ -47,9 +46,16 @@ export const trainProgram = (config: LlamaConfig, accumulate: boolean): Graph =>
   const positions = input(program, "positions", "int32", ["predictions"])
   const targets = input(program, "targets", "int32", ["predictions"])
   const lossWeights = input(program, "weights", "float32", ["predictions"])
-  const numbers = Object.fromEntries(
-    numberNames.map((name) => [name, input(program, name, "float32", [])])
-  ) as Record<keyof StepNumbers<Tensor>, Tensor>
+  const number = (name: keyof StepNumbers<Tensor>) => input(program, name, "float32", [])
+  const numbers: StepNumbers<Tensor> = {
+    clip: number("clip"),
+    shrink: number("shrink"),
+    stepSize: number("stepSize"),
+    momentRate: number("momentRate"),
+    squareRate: number("squareRate"),
+    squareScale: number("squareScale"),
+    epsilon: number("epsilon")
+  }
   const weights = inputWeights(config)(program)
   const names = [...llamaTensors(config).keys()]
   const state = (kind: keyof typeof stateNames, name: string) =>
@@ -66,7 +72,7 @@ export const trainProgram = (config: LlamaConfig, accumulate: boolean): Graph =>
   output("gradNorm", norm)
   const keep = accumulate ? input(program, "keep", "float32", []) : undefined
   names.forEach((name, i) => {
-    const gradient = sums[i] as Tensor
+    const gradient = present(sums[i], `gradient of ${name}`)
     const before = { weight: weights(name), moment: state("moment", name), square: state("square", name) }
     const after = scope(`adamw/${name}`, () => adamW(before, mul(gradient, factor), numbers))
     for (const kind of ["weight", "moment", "square"] as const) output(nextName(stateNames[kind](name)), after[kind])

@@ -105,6 +105,18 @@ layer(Sessions.layer)("train", (it) => {
       })
     }))
 
+  it.effect("training twice gives the same weights, bit for bit", () =>
+    Effect.gen(function*() {
+      const parent = yield* temporary
+      const policy = yield* openPolicy(checkpointPath(name), "cpu")
+      const [one, two] = [yield* policy.train(request(name)), yield* policy.train(request(name))]
+      expect(two.steps).toEqual(one.steps)
+      yield* one.save(join(parent, "one"))
+      yield* two.save(join(parent, "two"))
+      const bytes = (directory: string) => readFileSync(join(parent, directory, "model.safetensors"))
+      expect(bytes("two").equals(bytes("one"))).toBe(true)
+    }))
+
   it.effect("padding and company of a sequence do not change its gradient, nor do sequences of weight 0", () =>
     Effect.gen(function*() {
       const all = sequences(reference(name))
