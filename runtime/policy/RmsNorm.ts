@@ -12,19 +12,19 @@ import { present } from "./Present.ts"
  * gradient does not compute it again.
  */
 export const rmsNorm = (x: Tensor, weight: Tensor, epsilon: number): Tensor => {
-  const [y, r]: ReadonlyArray<Tensor> = emitMany({
+  const results: ReadonlyArray<Tensor> = emitMany({
     op: "SimplifiedLayerNormalization",
     inputs: [x, weight],
     attributes: { axis: { int: -1 }, epsilon: { float: epsilon } },
     outputs: [{ dtype: x.dtype, shape: x.shape }, { dtype: "float32", shape: [...x.shape.slice(0, -1), 1] }],
     gradient: ([dy]) => {
       if (dy === undefined) return []
-      const inverse = present(r, "inverse root mean square")
+      const inverse = present(results[1], "inverse root mean square")
       const scaled = mul(dy, weight)
       const normed = mul(x, inverse)
       const along = reduceMean(mul(scaled, normed), { axes: [-1], keepDims: true })
       return [mul(sub(scaled, mul(normed, along)), inverse), sumTo(mul(dy, normed), weight.shape)]
     }
   })
-  return present(y, "normed value")
+  return present(results[0], "normed value")
 }
