@@ -8,7 +8,7 @@ import { present } from "./Present.ts"
  *
  *     dx = r (g - x r mean(g x r))  with  g = weight dy          dweight = sum(dy x r)
  *
- * One fused kernel, which every execution provider of onnxruntime has under this name; it also gives r, so the
+ * One fused kernel in place of six nodes. The op is onnxruntime's, not of the ONNX standard; it also gives r, so the
  * gradient does not compute it again.
  */
 export const rmsNorm = (x: Tensor, weight: Tensor, epsilon: number): Tensor => {
