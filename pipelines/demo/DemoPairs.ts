@@ -14,6 +14,5 @@ export const DemoPairs = Node.make("demo-pairs", {
   inputs: {},
   output: PairRows,
   determinism: "exact",
-  run: ({ config }) =>
-    Effect.sync(() => preferencePairs(config.seed, config.pairs, { heldOut: config.held_out }))
+  run: ({ config }) => Effect.sync(() => preferencePairs(config.seed, config.pairs, { heldOut: config.held_out }))
 })

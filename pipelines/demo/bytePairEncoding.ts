@@ -77,5 +77,8 @@ export const trainBytePairEncoding = (
   empty.save(scratch)
   const { model }: TrainedFile = JSON.parse(read(scratch))
   const vocabulary = number(model.merges)
-  return { content: JSON.stringify(file(vocabulary, model.merges), undefined, 1), vocabulary: Object.keys(vocabulary).length }
+  return {
+    content: JSON.stringify(file(vocabulary, model.merges), undefined, 1),
+    vocabulary: Object.keys(vocabulary).length
+  }
 }
