@@ -26,7 +26,7 @@ export type Style = "plain" | "casual" | "chatty"
 export const styles: ReadonlyArray<Style> = ["plain", "casual", "chatty"]
 
 /** The share of each style in the pretraining text. */
-export const styleWeights: ReadonlyArray<number> = [0.945, 0.04, 0.015]
+export const styleWeights: ReadonlyArray<number> = [0.9, 0.08, 0.02]
 
 type Phrasing = (a: string, b: string, c: string, d: string) => string
 const phrasings: Readonly<Record<Style, Phrasing>> = {

@@ -40,13 +40,16 @@ export const slipped = (value: number, random: Random, amounts?: ReadonlyArray<n
 
 const apply = (x: number, sign: Sign, y: number): number => sign === "+" ? x + y : x - y
 
-/** The two routes, forwards and backwards, in either order. */
+/** Two routes in different orders. With `add`, the second starts from the number that the first used last. */
 export const drawRoutes = ({ kind, a, b, c }: Problem, random: Random): readonly [Route, Route] => {
-  const forwards: Route = { x: a, first: "+", y: b, second: kind === "take" ? "-" : "+", z: c }
-  const backwards: Route = kind === "take"
-    ? { x: a, first: "-", y: c, second: "+", z: b }
-    : { x: c, first: "+", y: b, second: "+", z: a }
-  return random.chance(0.5) ? [forwards, backwards] : [backwards, forwards]
+  if (kind === "take") {
+    const addFirst: Route = { x: a, first: "+", y: b, second: "-", z: c }
+    const takeFirst: Route = { x: a, first: "-", y: c, second: "+", z: b }
+    return random.chance(0.5) ? [addFirst, takeFirst] : [takeFirst, addFirst]
+  }
+  const [x, y, z] = random.shuffle([a, b, c]) as [number, number, number]
+  const [u, v] = random.chance(0.5) ? [x, y] : [y, x]
+  return [{ x, first: "+", y, second: "+", z }, { x: z, first: "+", y: u, second: "+", z: v }]
 }
 
 /** Works a route out. A slip in the first step is carried on into the second. */

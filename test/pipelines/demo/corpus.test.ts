@@ -50,7 +50,7 @@ describe("corpus", () => {
   it("is a function of seed and index", () => {
     expect(pretrainingExample(1, 0)).toEqual({
       prompt: "Ida has 13 pens. Tom brings 26 more and Eva brings 38. How many pens are there?",
-      response: "First 38 + 26 = 64, then 64 + 13 = 77. Check 13 + 26 = 39, then 39 + 38 = 77. Answer: 77"
+      response: "First 13 + 26 = 38, then 38 + 38 = 76. Check 38 + 26 = 64, then 64 + 13 = 77. Answer: 77"
     })
     expect(pretrainingExample(5, 17)).toEqual(pretrainingExample(5, 17))
     expect(pretrainingExample(5, 17)).not.toEqual(pretrainingExample(6, 17))
