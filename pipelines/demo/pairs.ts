@@ -72,15 +72,19 @@ export const drawPair = (problem: Problem, difficulty: Difficulty, random: Rando
   }
 }
 
-/** The first `count` pairs of a seed, difficulties in turn, no prompt twice. Held-out pairs share no sum with training pairs. */
+/**
+ * The first `count` pairs of a seed, difficulties in turn. No sum comes twice, in whatever words, so pairs that are split by
+ * prompt share no sum either.
+ */
 export const preferencePairs = (seed: number, count: number, choice: ProblemChoice = {}): Array<PreferenceRow> => {
   const rows: Array<PreferenceRow> = []
   const seen = new Set<string>()
   for (let stream = 0; rows.length < count; stream++) {
     const random = makeRandom(seed, stream)
     const problem = drawProblem(random, choice)
-    if (seen.has(problem.prompt)) continue
-    seen.add(problem.prompt)
+    const sum = [problem.kind, problem.a, problem.b, problem.c].join(" ")
+    if (seen.has(sum)) continue
+    seen.add(sum)
     rows.push(drawPair(problem, at(difficulties, rows.length % difficulties.length), random))
   }
   return rows
