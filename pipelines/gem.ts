@@ -32,7 +32,7 @@ export default pipeline("gem", () => {
   const base = Checkpoint({ path: "pipelines/demo/policy" })
   const sft = ReflectiveSft({ batch_pairs: 16, learning_rate: 5e-5 }, { policy: base, pairs: train })
 
-  const gem = rounds.all(3, sft, (policy, round) => {
+  const gem = rounds.all(4, sft, (policy, round) => {
     const candidates = Sample(
       { candidates: 10, temperature: 1, max_new_tokens: 80, seed: round },
       { policy, pairs: train }
@@ -55,7 +55,7 @@ export default pipeline("gem", () => {
   return Report({}, {
     answers: stages.map(({ label, policy }) =>
       EvaluateAnswers(
-        { label, samples: 4, temperature: 1, max_new_tokens: 80, without_answer: "skip" },
+        { label, samples: 8, temperature: 1, max_new_tokens: 80, without_answer: "skip" },
         { policy, pairs: heldOut },
         { name: `answers-${label.replaceAll(" ", "-")}` }
       )

@@ -41,7 +41,7 @@ describe("README", () => {
       if (line.includes(" plan ")) expect(ended.out).toContain("lambda")
       if (line.includes(" export ")) expect(existsSync(join(project.root, "aligned-policy", "model.safetensors"))).toBe(true)
       if (line === "npm start") {
-        expect(ended.out).toContain("gem round 2")
+        expect(ended.out).toContain("gem round 4")
         expect((await command(project.root, program, args)).out).toBe(ended.out)
       }
     })

@@ -1,4 +1,4 @@
-/** gem.ts in miniature, for real: the shipped policy, two rounds, with the cache, overrides and edits of code. */
+/** gem.ts in miniature, for real: the shipped policy, all rounds, with the cache, overrides and edits of code. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { rmSync } from "node:fs"
 import { type Checkout, checkout, type Ended } from "./Checkout.ts"
@@ -46,12 +46,11 @@ describe("gem.ts end to end", () => {
     const nodes = finished(first)
     expect(last).toMatchObject({ type: "RunFinished", executed: nodes.size, cached: 0, failed: 0 })
     for (const name of ["sample", "entropy-score", "rank", "filter", "advantage", "update"]) {
-      expect([...nodes.keys()]).toContain(`round-1/${name}`)
-      expect([...nodes.keys()]).toContain(`round-2/${name}`)
+      for (const round of [1, 2, 3, 4]) expect([...nodes.keys()]).toContain(`round-${round}/${name}`)
     }
-    const report = await project.gemflow("show", "pipelines/gem.ts", "report", "--json", ...small)
+    const report = await project.gemflow("show", "pipelines/gem.ts", "report", "--json")
     const rows = JSON.stringify(JSON.parse(report.out))
-    for (const label of ["base", "sft", "gem round 1", "gem round 2"]) expect(rows).toContain(JSON.stringify(label))
+    for (const label of ["base", "sft", "gem round 1", "gem round 2", "gem round 3", "gem round 4"]) expect(rows).toContain(JSON.stringify(label))
   })
 
   it("recomputes nothing the second time", async () => {
@@ -59,10 +58,10 @@ describe("gem.ts end to end", () => {
   })
 
   it("trains: each update gives another policy", () => {
-    const digests = ["checkpoint", "reflective-sft", "round-1/update", "round-2/update"].map((node) =>
+    const digests = ["checkpoint", "reflective-sft", "round-1/update", "round-2/update", "round-3/update", "round-4/update"].map((node) =>
       finished(first).get(node)?.digest
     )
-    expect(new Set(digests).size).toBe(4)
+    expect(new Set(digests).size).toBe(6)
   })
 
   it("leaves sampling alone when lambda changes, and re-executes what follows from it", async () => {
@@ -82,7 +81,7 @@ describe("gem.ts end to end", () => {
 
     // The same values from another formula: the scores are computed again and equal, so nothing follows.
     project.edit("nodes/entropy/Score.ts", "lambda * branching_entropy,", "branching_entropy * lambda,")
-    expect(executed(await run()).toSorted()).toEqual(["round-1/entropy-score", "round-2/entropy-score"])
+    expect(executed(await run()).toSorted()).toEqual([1, 2, 3, 4].map((round) => `round-${round}/entropy-score`))
 
     project.edit("nodes/entropy/Score.ts", "branching_entropy * lambda,", "2 * branching_entropy * lambda,")
     const nodes = executed(await run())

@@ -78,7 +78,7 @@ describe("gemflow show", () => {
       name: "count",
       type: "int32",
       unit: "numbers",
-      statistics: { nulls: 0, min: 4, mean: 4, max: 4 }
+      statistics: { kind: "number", nulls: 0, values: { min: 4, mean: 4, max: 4 } }
     })
     const path = (await ask("show", "numbers.ts", "total", "--path")).trim()
     expect(path).toBe(shown.path)
