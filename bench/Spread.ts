@@ -3,7 +3,8 @@
 /** Median, with smallest and largest. */
 export const spread = (values: ReadonlyArray<number>, digits = 0): string => {
   const sorted = values.toSorted((a, b) => a - b)
-  const show = (value: number | undefined) => (value ?? Number.NaN).toLocaleString("en", { maximumFractionDigits: digits })
+  const show = (value: number | undefined) =>
+    (value ?? Number.NaN).toLocaleString("en", { maximumFractionDigits: digits })
   return `${show(median(sorted))} (${show(sorted[0])} to ${show(sorted.at(-1))})`
 }
 

@@ -10,7 +10,11 @@ import { measureStart } from "./start.ts"
 import { measureTraining } from "./training.ts"
 
 const gib = totalmem() / 2 ** 30
-console.log(`${cpus()[0]?.model ?? "unknown CPU"}, ${availableParallelism()} cores, ${gib.toFixed(0)} GiB, Node ${process.version}`)
+console.log(
+  `${cpus()[0]?.model ?? "unknown CPU"}, ${availableParallelism()} cores, ${
+    gib.toFixed(0)
+  } GiB, Node ${process.version}`
+)
 await measureTraining()
 await measureGeneration()
 await measureStart()

@@ -60,41 +60,51 @@ const sample = (logits: Float32Array, uniform: number): Sampled => {
 }
 
 /** A session run per token; gives the number of tokens. */
-const stepByStep = Effect.fnUntraced(function*(prefill: Session, decode: Session, vocabulary: number, empty: TensorData) {
-  const int32 = (dims: ReadonlyArray<number>, data: Int32Array): TensorData => ({ dtype: "int32", dims, data })
-  const tokens = new Int32Array(promptCount * (promptLength - 1))
-  prompts.forEach((prompt, row) => tokens.set(prompt.tokens.subarray(0, -1), row * (promptLength - 1)))
-  const caches = yield* prefill.run({
-    feeds: {
-      promptTokens: int32([promptCount, promptLength - 1], tokens),
-      promptLengths: int32([promptCount], new Int32Array(promptCount).fill(promptLength))
-    },
-    fetch: prefill.program.outputs.map(({ name }) => name)
-  })
-  const states = decode.program.outputs.map(({ name }) => name).filter((name) => name !== "logits")
-  const carry = Object.fromEntries(states.map((state) => [state, state.replace("next.", "")]))
-  const rows = promptCount * candidates
-  let token = BigInt64Array.from({ length: rows }, (_, row) => BigInt(prompts[Math.floor(row / candidates)]?.tokens.at(-1) ?? 0))
-  let feeds: Record<string, TensorData> = { ...caches, ...Object.fromEntries(states.map((state) => [state.replace("next.", ""), empty])) }
-  for (let step = 0; step < newTokens; step++) {
-    const position = new Float32Array(promptCount).fill(promptLength - 1 + step)
-    const { logits } = yield* decode.run({
+const stepByStep = Effect.fnUntraced(
+  function*(prefill: Session, decode: Session, vocabulary: number, empty: TensorData) {
+    const int32 = (dims: ReadonlyArray<number>, data: Int32Array): TensorData => ({ dtype: "int32", dims, data })
+    const tokens = new Int32Array(promptCount * (promptLength - 1))
+    prompts.forEach((prompt, row) => tokens.set(prompt.tokens.subarray(0, -1), row * (promptLength - 1)))
+    const caches = yield* prefill.run({
       feeds: {
-        ...feeds,
-        token: { dtype: "int64", dims: [promptCount, candidates], data: token },
-        position: { dtype: "float32", dims: [promptCount], data: position }
+        promptTokens: int32([promptCount, promptLength - 1], tokens),
+        promptLengths: int32([promptCount], new Int32Array(promptCount).fill(promptLength))
       },
-      fetch: ["logits"],
-      carry
+      fetch: prefill.program.outputs.map(({ name }) => name)
     })
-    // The prompts' caches do not change, and stay fed; those of the candidates are carried.
-    feeds = caches
-    const values = Float32Array.from(logits.data, Number)
-    token = BigInt64Array.from({ length: rows }, (_, row) =>
-      BigInt(sample(values.subarray(row * vocabulary, (row + 1) * vocabulary), Math.random()).token))
+    const states = decode.program.outputs.map(({ name }) => name).filter((name) => name !== "logits")
+    const carry = Object.fromEntries(states.map((state) => [state, state.replace("next.", "")]))
+    const rows = promptCount * candidates
+    let token = BigInt64Array.from(
+      { length: rows },
+      (_, row) => BigInt(prompts[Math.floor(row / candidates)]?.tokens.at(-1) ?? 0)
+    )
+    let feeds: Record<string, TensorData> = {
+      ...caches,
+      ...Object.fromEntries(states.map((state) => [state.replace("next.", ""), empty]))
+    }
+    for (let step = 0; step < newTokens; step++) {
+      const position = new Float32Array(promptCount).fill(promptLength - 1 + step)
+      const { logits } = yield* decode.run({
+        feeds: {
+          ...feeds,
+          token: { dtype: "int64", dims: [promptCount, candidates], data: token },
+          position: { dtype: "float32", dims: [promptCount], data: position }
+        },
+        fetch: ["logits"],
+        carry
+      })
+      // The prompts' caches do not change, and stay fed; those of the candidates are carried.
+      feeds = caches
+      const values = Float32Array.from(logits.data, Number)
+      token = BigInt64Array.from(
+        { length: rows },
+        (_, row) => BigInt(sample(values.subarray(row * vocabulary, (row + 1) * vocabulary), Math.random()).token)
+      )
+    }
+    return rows * newTokens
   }
-  return rows * newTokens
-})
+)
 
 const measure = Effect.fnUntraced(function*(label: string, directory: string) {
   const sessions = yield* Sessions
@@ -120,8 +130,16 @@ const measure = Effect.fnUntraced(function*(label: string, directory: string) {
     steps.push(count / stepSeconds)
   }
   const sequences = promptCount * candidates
-  console.log(`generation  ${label.padEnd(18)} Loop ${spread(loop)} tokens/s, ${sequences} sequences of at most ${newTokens} tokens`)
-  console.log(`            ${"".padEnd(18)} session run per token ${spread(steps)} tokens/s; Loop is ${(median(loop) / median(steps)).toFixed(2)}x`)
+  console.log(
+    `generation  ${label.padEnd(18)} Loop ${
+      spread(loop)
+    } tokens/s, ${sequences} sequences of at most ${newTokens} tokens`
+  )
+  console.log(
+    `            ${"".padEnd(18)} session run per token ${spread(steps)} tokens/s; Loop is ${
+      (median(loop) / median(steps)).toFixed(2)
+    }x`
+  )
 })
 
 export const measureGeneration = (): Promise<void> =>

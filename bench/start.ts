@@ -56,7 +56,9 @@ export const measureStart = async (): Promise<void> => {
   const store = mkdtempSync(join(tmpdir(), "gemflow-bench-store-"))
   try {
     const first = await start(store)
-    const memory = first.bytes === 0 ? "peak memory: only measured on Linux" : `peak ${(first.bytes / 2 ** 20).toFixed(0)} MiB`
+    const memory = first.bytes === 0
+      ? "peak memory: only measured on Linux"
+      : `peak ${(first.bytes / 2 ** 20).toFixed(0)} MiB`
     console.log(`npm start   first              ${first.seconds.toFixed(1)} s, ${memory}`)
     const again: Array<number> = []
     for (let repetition = 0; repetition < 5; repetition++) again.push((await start(store)).seconds)

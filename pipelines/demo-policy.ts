@@ -1,7 +1,11 @@
 /**
  * How the embedded demo policy was made, from nothing: a generated corpus, a tokenizer trained on it, a Llama of half a
- * million random weights, one pass of pretraining. `npm run demo-policy` runs it and writes the results beside it
- * (pipelines/demo/policy, pipelines/demo/preference-pairs.jsonl); `npm start` only reads those.
+ * million random weights, one pass of pretraining (about a quarter of an hour on two cores). What it made ships beside it, so
+ * `npm start` pretrains nothing:
+ *
+ *     gemflow run pipelines/demo-policy.ts
+ *     gemflow export pipelines/demo-policy.ts pretrain pipelines/demo/policy
+ *     gemflow export pipelines/demo-policy.ts demo-pairs pipelines/demo/preference-pairs.jsonl
  */
 import { pipeline } from "gemflow"
 import { DemoCorpus } from "./demo/DemoCorpus.ts"

@@ -4,7 +4,12 @@ import { rmSync } from "node:fs"
 import { type Checkout, checkout, type Ended } from "./Checkout.ts"
 
 // Fewer pairs, shorter responses: the shape of the pipeline and every node stay as they are.
-const small = ["preference-pairs.limit=12", "sample.max_new_tokens=24", "sample.candidates=3", "evaluate-answers.samples=1"]
+const small = [
+  "preference-pairs.limit=12",
+  "sample.max_new_tokens=24",
+  "sample.candidates=3",
+  "evaluate-answers.samples=1"
+]
   .concat("evaluate-answers.max_new_tokens=24", "update.batch_prompts=4", "reflective-sft.batch_pairs=4")
   .flatMap((setting) => ["--set", setting])
 
@@ -31,7 +36,8 @@ const executed = (run: Ended): ReadonlyArray<string> =>
 describe("gem.ts end to end", () => {
   let project: Checkout
   let first: Ended
-  const run = (...args: ReadonlyArray<string>) => project.gemflow("run", "pipelines/gem.ts", "--json", ...small, ...args)
+  const run = (...args: ReadonlyArray<string>) =>
+    project.gemflow("run", "pipelines/gem.ts", "--json", ...small, ...args)
 
   beforeAll(async () => {
     project = checkout()
@@ -50,7 +56,9 @@ describe("gem.ts end to end", () => {
     }
     const report = await project.gemflow("show", "pipelines/gem.ts", "report", "--json")
     const rows = JSON.stringify(JSON.parse(report.out))
-    for (const label of ["base", "sft", "gem round 1", "gem round 2", "gem round 3", "gem round 4"]) expect(rows).toContain(JSON.stringify(label))
+    for (const label of ["base", "sft", "gem round 1", "gem round 2", "gem round 3", "gem round 4"]) {
+      expect(rows).toContain(JSON.stringify(label))
+    }
   })
 
   it("recomputes nothing the second time", async () => {
@@ -58,9 +66,14 @@ describe("gem.ts end to end", () => {
   })
 
   it("trains: each update gives another policy", () => {
-    const digests = ["checkpoint", "reflective-sft", "round-1/update", "round-2/update", "round-3/update", "round-4/update"].map((node) =>
-      finished(first).get(node)?.digest
-    )
+    const digests = [
+      "checkpoint",
+      "reflective-sft",
+      "round-1/update",
+      "round-2/update",
+      "round-3/update",
+      "round-4/update"
+    ].map((node) => finished(first).get(node)?.digest)
     expect(new Set(digests).size).toBe(6)
   })
 
@@ -70,7 +83,16 @@ describe("gem.ts end to end", () => {
     expect(nodes).toContain("round-1/entropy-score")
     expect(nodes).toContain("round-1/update")
     expect(nodes).toContain("report")
-    for (const name of ["preference-pairs", "checkpoint", "reflective-sft", "round-1/sample", "answers-base", "answers-sft"]) {
+    for (
+      const name of [
+        "preference-pairs",
+        "checkpoint",
+        "reflective-sft",
+        "round-1/sample",
+        "answers-base",
+        "answers-sft"
+      ]
+    ) {
       expect(nodes).not.toContain(name)
     }
   })
