@@ -31,7 +31,7 @@ export const DemoTokenizer = Node.make("demo-tokenizer", {
   output: TokenizerFiles,
   determinism: "exact",
   run: Effect.fn("DemoTokenizer.run")(function*({ config, inputs }) {
-    const { readFileSync, writeFileSync } = yield* Effect.promise(() => import("node:fs"))
+    const { writeFileSync } = yield* Effect.promise(() => import("node:fs"))
     const { trainBytePairEncoding } = yield* Effect.promise(() => import("./bytePairEncoding.ts"))
     const files = yield* FileSystem.FileSystem
     const path = yield* Path.Path
@@ -40,11 +40,7 @@ export const DemoTokenizer = Node.make("demo-tokenizer", {
     const corpus = path.join(scratch, "corpus.txt")
     const texts = inputs.documents.rows().slice(0, config.documents)
     writeFileSync(corpus, texts.map(({ prompt, response }) => `${prompt}\n${response}`).join("\n"))
-    const trained = trainBytePairEncoding(
-      [corpus],
-      path.join(scratch, "trained.json"),
-      (trainedPath) => readFileSync(trainedPath, "utf8")
-    )
+    const trained = trainBytePairEncoding(corpus, scratch)
     const directory = yield* files.makeTempDirectoryScoped()
     writeFileSync(path.join(directory, "tokenizer.json"), trained.content)
     writeFileSync(path.join(directory, "tokenizer_config.json"), JSON.stringify(settings, undefined, 2))

@@ -4,7 +4,11 @@
  * A word or a sign takes the space before the following digit with it ("First ", " + ", " = "), so every digit is one bare
  * token: the policy meets the same ten digits everywhere. All 256 bytes are in the vocabulary, so any text encodes.
  */
-import { BPE, byteLevelAlphabet, Tokenizer } from "tokenizers"
+import { execFileSync } from "node:child_process"
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { byteLevelAlphabet } from "tokenizers"
 
 /** Special tokens; they take the first ids, in this order. */
 export const specialTokens = ["<|bos|>", "<|eos|>", "<|pad|>", "<|user|>", "<|assistant|>"] as const
@@ -61,21 +65,21 @@ interface TrainedFile {
 }
 
 /**
- * Learns merges from text files and gives the content of tokenizer.json. The binding's own trainer knows no special tokens
+ * Learns merges from a text file and gives the content of tokenizer.json. The binding's own trainer knows no special tokens
  * and no initial alphabet, so it learns the merges and this numbers the vocabulary.
  *
- * @param read reads back the file that the binding saved.
+ * @param scratch a folder for intermediate files.
  */
 export const trainBytePairEncoding = (
-  texts: ReadonlyArray<string>,
-  scratch: string,
-  read: (path: string) => string
+  corpus: string,
+  scratch: string
 ): { readonly content: string; readonly vocabulary: number } => {
-  const empty = Tokenizer.fromString(JSON.stringify(file({}, [])))
-  empty.setModel(BPE.empty())
-  empty.train([...texts])
-  empty.save(scratch)
-  const { model }: TrainedFile = JSON.parse(read(scratch))
+  const untrained = join(scratch, "untrained.json")
+  const trained = join(scratch, "trained.json")
+  writeFileSync(untrained, JSON.stringify(file({}, [])))
+  const script = fileURLToPath(new URL("./trainMerges.ts", import.meta.url))
+  execFileSync(process.execPath, [script, untrained, corpus, trained], { stdio: "ignore" })
+  const { model }: TrainedFile = JSON.parse(readFileSync(trained, "utf8"))
   const vocabulary = number(model.merges)
   return {
     content: JSON.stringify(file(vocabulary, model.merges), undefined, 1),
