@@ -58,13 +58,18 @@ const explain = (file: string, error: unknown): string => {
   if (code === "ERR_MODULE_NOT_FOUND" || code === "ERR_PACKAGE_PATH_NOT_EXPORTED") {
     return `${file} does not load: ${firstLine(error.message)}. Correct the import or install the package.`
   }
-  if (code === "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX" || code === "ERR_INVALID_TYPESCRIPT_SYNTAX") {
+  if (code === "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX") {
     return `${place} does not load: ${
       firstLine(error.message)
     }. Node strips types only: write TypeScript without enums, `
       + "namespaces and parameter properties."
   }
-  if (error instanceof SyntaxError) return `${place} does not load: ${firstLine(error.message)}. Correct the syntax.`
+  if (code === "ERR_UNKNOWN_FILE_EXTENSION" || code === "ERR_IMPORT_ATTRIBUTE_MISSING") {
+    return `${file} does not load: ${firstLine(error.message)}. Name a pipeline file in TypeScript or JavaScript.`
+  }
+  if (error instanceof SyntaxError || code === "ERR_INVALID_TYPESCRIPT_SYNTAX") {
+    return `${place} does not load: ${firstLine(error.message)}. Correct the syntax.`
+  }
   return `${place} failed while it was loaded: ${firstLine(error.message)}. Correct it.`
 }
 
@@ -72,7 +77,7 @@ const explain = (file: string, error: unknown): string => {
 const placeOf = (error: Error): string | undefined => {
   for (
     const [, location = "", line = ""] of (error.stack ?? "").matchAll(
-      /(file:\/\/[^\s()]+?|\/[^\s():]+):(\d+)(?::\d+)?\)?$/gm
+      /(?<=^|[\s(])(file:\/\/[^\s()]+?|\/[^\s():]+):(\d+)(?::\d+)?\)?$/gm
     )
   ) {
     if (!location.includes("node_modules")) {

@@ -55,6 +55,12 @@ export const inputDigest = Effect.fn("InputDigest.inputDigest")(function*(input:
   })
   const digests: Record<string, string> = {}
   for (const file of files) {
+    // A pipe or a device would be read for ever; a link may lead to one, to a folder, or nowhere.
+    const isFile = yield* Effect.try({
+      try: () => statSync(file, { throwIfNoEntry: false })?.isFile() === true,
+      catch: (error) => refuse(`cannot be read (${reason(error)})`)
+    })
+    if (!isFile) return yield* refuse(`holds ${relative(input.path, file)}, which is neither a file nor a folder`)
     digests[relative(input.path, file).split(sep).join("/")] = yield* fileDigest(file, refuse)
   }
   return digestJson(digests)

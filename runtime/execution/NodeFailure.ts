@@ -37,9 +37,17 @@ export class KeptLosingArtifacts extends Schema.TaggedError<KeptLosingArtifacts>
   }
 }
 
-/** What went wrong: the message of the error, or of the defect and where in the code it was thrown. */
-export const sentence = (cause: Cause.Cause<unknown>): string => {
-  const error = Cause.squash(cause)
+/**
+ * What went wrong: the message of the error, or of the defect and where in the code it was thrown; in one line. A message
+ * may quote data from outside, whose control characters would reach the terminal, so these are spelled out.
+ */
+export const sentence = (cause: Cause.Cause<unknown>): string =>
+  problemOf(Cause.squash(cause))
+    .trim()
+    .replace(/\s*[\r\n]+\s*/g, " ")
+    .replace(/\p{Cc}/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`)
+
+const problemOf = (error: unknown): string => {
   if (!(error instanceof Error)) return String(error)
   const message = error.message === "" ? error.name : error.message
   // A tagged error was made to be read; anything else is a defect, and then the place in the code is what helps.

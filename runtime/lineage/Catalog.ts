@@ -26,7 +26,7 @@ export class CatalogError extends Schema.TaggedError<CatalogError>()("CatalogErr
 }
 
 const remedy = (reason: string): string =>
-  /readonly|read-only|permission|EACCES|EROFS|unable to open|ENOTDIR|EEXIST/i.test(reason)
+  /readonly|read-only|permission|EACCES|EPERM|EROFS|unable to open|ENOTDIR|EEXIST/i.test(reason)
     ? "Check that this directory can be written, or name another store with --store."
     : /locked|busy/i.test(reason)
     ? "Another gemflow process holds it; wait for that to end and try again."
