@@ -49,13 +49,17 @@ const malformed = (field: string, expected: string, found: string): Parsed<never
 const parseObject = (text: string): Parsed<Record<PropertyKey, unknown>> => {
   const value = Result.try({
     try: (): unknown => JSON.parse(text),
-    catch: (error) => ({ field: "", expected: "a JSON object", found: `text that is not JSON (${String(error)})` })
+    catch: (error) => ({ field: "", expected: "a JSON object", found: `text that is not JSON (${reason(error)})` })
   })
   return Result.flatMap(
     value,
     (value) => Predicate.isObject(value) ? Result.succeed(value) : malformed("", "a JSON object", describe(value))
   )
 }
+
+/** The parser's reason, without its own line number: it counts from the line that it was given. */
+const reason = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).replace(/ \(line \d+ column \d+\)$/, "")
 
 const parsePrompt = (value: unknown): Parsed<ReadonlyArray<Message>> =>
   Array.isArray(value)
@@ -127,7 +131,8 @@ const parseText = (value: unknown, field: string, expected: string): Parsed<stri
 
 const parseDifficulty = (value: unknown): Parsed<string | null> => {
   if (value === undefined || value === null) return Result.succeed(null)
-  return Predicate.isNumber(value) ? Result.succeed(String(value)) : parseText(value, "difficulty", "text or a number")
+  // JSON has no infinity, but JSON.parse makes one of 1e999.
+  return Number.isFinite(value) ? Result.succeed(String(value)) : parseText(value, "difficulty", "text or a number")
 }
 
 const describe = (value: unknown): string => {

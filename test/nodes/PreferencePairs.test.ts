@@ -76,6 +76,7 @@ describe("preference-pairs", () => {
 
   it.effect.each([
     ["{", "line 1: expected a JSON object, found text that is not JSON"],
+    ["{", "in JSON at position 1)."],
     ["[]", "line 1: expected a JSON object, found a list"],
     [json({ chosen: "a", rejected: "b" }), "line 1, field prompt: expected text or a list of chat messages"],
     [json({ ...pair, prompt: 3 }), "field prompt: expected text or a list of chat messages, found the number 3"],
@@ -99,6 +100,10 @@ describe("preference-pairs", () => {
       "field rejected: expected only the response"
     ],
     [json({ ...pair, difficulty: {} }), "field difficulty: expected text or a number, found an object"],
+    [
+      json(pair).replace("}", ", \"difficulty\": 1e999}"),
+      "field difficulty: expected text or a number, found the number"
+    ],
     [`${json(pair)}\n\n${json({ ...pair, chosen: "\ud800" })}`, "line 3, field chosen: expected well-formed Unicode"]
   ])("refuses %s", ([text, expected]) =>
     Effect.gen(function*() {
