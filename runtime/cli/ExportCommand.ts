@@ -3,9 +3,10 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { copyFileSync, cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs"
+import { copyFileSync, cpSync, existsSync, writeFileSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import { ArtifactStore } from "../../artifacts/ArtifactStore.ts"
+import { makeFolder } from "../../artifacts/MakeFolder.ts"
 import { Catalog } from "../lineage/Catalog.ts"
 import { NotRunYet } from "./ExitCode.ts"
 import * as Options from "./Options.ts"
@@ -43,7 +44,7 @@ export const exportCommand = Command.make(
       const write = (what: () => void) =>
         Effect.try({
           try: () => {
-            mkdirSync(dirname(destination), { recursive: true })
+            makeFolder(dirname(destination))
             what()
           },
           catch: (cause) => refuse(String(cause), "Choose a place that can be written.")

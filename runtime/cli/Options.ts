@@ -2,6 +2,7 @@
 import * as Argument from "effect/cli/Argument"
 import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import { DeviceName } from "../execution/Devices.ts"
 
 export const file = Argument.String("file").pipe(Argument.withDescription("The pipeline file, e.g. pipelines/gem.ts"))
@@ -31,6 +32,7 @@ export const force = Flag.String("force").pipe(
 export const store = Flag.String("store").pipe(
   Flag.withMetavar("DIR"),
   Flag.withDescription("Where results are kept; by default .gemflow beside the pipeline's package.json"),
+  Flag.withSchema(Schema.NonEmptyString),
   Flag.optional,
   Flag.map(Option.getOrUndefined)
 )

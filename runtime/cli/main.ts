@@ -42,6 +42,7 @@ export const main = async (args: ReadonlyArray<string>): Promise<number> => {
   )
   const signals = { SIGINT: 130, SIGTERM: 143 } as const
   let interruptedBy: keyof typeof signals | undefined
+  let stray: unknown
   const interrupt = (signal: keyof typeof signals) => {
     // The second time the signal does what it always does, and ends the process.
     stopListening()
@@ -56,14 +57,30 @@ export const main = async (args: ReadonlyArray<string>): Promise<number> => {
   }
   process.on("SIGINT", onInterrupt)
   process.on("SIGTERM", onTerminate)
+  // A promise or timer that a node left behind and nobody waits for: no fiber sees what it throws.
+  const onStray = (error: unknown) => {
+    stray = error
+    fiber.interruptUnsafe()
+  }
+  process.on("uncaughtException", onStray)
   // Node ends when nothing is left that could wake it; a node may wait for something that Node does not know of.
   const staysAlive = setInterval(() => undefined, 2 ** 30)
   const exit = await Effect.runPromise(Fiber.await(fiber))
   clearInterval(staysAlive)
   stopListening()
+  process.off("uncaughtException", onStray)
+  if (stray !== undefined) return await Effect.runPromise(report(Cause.die(strayError(stray))))
   if (interruptedBy !== undefined) return signals[interruptedBy]
   return Exit.isSuccess(exit) ? 0 : await Effect.runPromise(report(exit.cause))
 }
+
+const strayError = (error: unknown): Error =>
+  new Error(
+    `Something that no node waits for failed, a promise or a timer: ${
+      error instanceof Error ? error.message : String(error)
+    }. Wait for it in the node's run (Effect.promise, Effect.tryPromise). GEMFLOW_DEBUG=1 shows where.`,
+    { cause: error }
+  )
 
 /** One clear sentence for what went wrong, and its exit code. */
 const report = Effect.fnUntraced(function*(cause: Cause.Cause<unknown>) {

@@ -7,9 +7,10 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import { existsSync, mkdirSync } from "node:fs"
+import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync, type SQLInputValue } from "node:sqlite"
+import { makeFolder } from "../../artifacts/MakeFolder.ts"
 import { ActionRow, ExecutionRow, InputRow, RunRow, type RunStatus } from "./CatalogRows.ts"
 import { migrations } from "./CatalogSchema.ts"
 
@@ -26,7 +27,7 @@ export class CatalogError extends Schema.TaggedError<CatalogError>()("CatalogErr
 }
 
 const remedy = (reason: string): string =>
-  /readonly|read-only|permission|EACCES|EPERM|EROFS|unable to open|ENOTDIR|EEXIST/i.test(reason)
+  /readonly|read-only|permission|EACCES|EPERM|EROFS|unable to open|ENOTDIR|EEXIST|ENOENT/i.test(reason)
     ? "Check that this directory can be written, or name another store with --store."
     : /locked|busy/i.test(reason)
     ? "Another gemflow process holds it; wait for that to end and try again."
@@ -86,7 +87,7 @@ export class Catalog extends Context.Service<Catalog, Service>()("gemflow/lineag
     Layer.effect(
       Catalog,
       open(catalogPath(store), (path) => {
-        mkdirSync(store, { recursive: true })
+        makeFolder(store)
         return path
       })
     )

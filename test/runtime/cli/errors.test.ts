@@ -53,6 +53,30 @@ const refusals: ReadonlyArray<{
     code: 2,
     says: ["factor of scale", "number", `"much"`]
   },
+  { what: "an empty store", args: ["run", "numbers.ts", "--store", ""], code: 2, says: ["--store"] },
+  {
+    what: "a store where no folder can be made",
+    args: ["run", "numbers.ts", "--store", "/proc/gemflow-test/store"],
+    code: 1,
+    says: ["/proc/gemflow-test/store", "name another store with --store"]
+  },
+  {
+    what: "a timer that throws behind a node's back",
+    args: ["run", "stray.ts"],
+    code: 1,
+    says: ["no node waits for", "boom", "Effect.promise"],
+    files: {
+      "stray.ts": withNodes(`import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+export const Stray = Node.make("stray", { module: import.meta.url, config: Schema.Struct({}), inputs: {},
+  output: NumbersTable, determinism: "exact", run: () => Effect.gen(function*() {
+    setTimeout(() => { throw new Error("boom") }, 1)
+    yield* Effect.never
+    return []
+  }) })
+export default pipeline("stray", () => Stray())`)
+    }
+  },
   { what: "a malformed --set", args: ["plan", "numbers.ts", "--set", "scale=1"], code: 2, says: ["NODE.FIELD=VALUE"] },
   {
     what: "an unknown node in --select",
