@@ -36,7 +36,9 @@ function install() {
     stdio: ["ignore", "ignore", "inherit"],
     env: { ...process.env, ONNXRUNTIME_NODE_INSTALL: "skip" }
   }
-  const flags = ["ci", "--no-audit", "--no-fund", "--loglevel=error"]
+  // Not `npm ci`: it insists that the lockfile names the optional packages of all platforms, and a registry mirror may not
+  // have them all. The versions are those of the lockfile all the same, and nothing is written but node_modules.
+  const flags = ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"]
   const result = npm === undefined
     ? spawnSync("npm", flags, { ...options, shell: process.platform === "win32" })
     : spawnSync(process.execPath, [npm, ...flags], options)
