@@ -25,7 +25,8 @@ const parse = (dim: Dim): Polynomial => {
 
 const print = (polynomial: Polynomial): Dim => {
   const terms = [...polynomial].filter(([, n]) => n !== 0)
-  const constant = polynomial.get("") ?? 0
+  // A product with a negative number may be -0, which is no dimension.
+  const constant = (polynomial.get("") ?? 0) + 0
   if (terms.every(([monomial]) => monomial === "")) return constant
   // Positive terms first: a spelling never starts with a minus unless every term is negative.
   const order = ([monomial, n]: [string, number]) => `${n < 0 ? 1 : 0}${monomial === "" ? 1 : 0}${monomial}`

@@ -49,7 +49,9 @@ describe("dimensions", () => {
     const [left, right] = [dimOf(a), dimOf(b)]
     expect(valueOf(addDims(left, right))).toBe(valueOf(left) + valueOf(right))
     expect(valueOf(subtractDims(left, right))).toBe(valueOf(left) - valueOf(right))
-    expect(valueOf(multiplyDims(left, right))).toBe(valueOf(left) * valueOf(right))
+    // Numbers know -0; dimensions do not.
+    expect(valueOf(multiplyDims(left, right))).toBe(valueOf(left) * valueOf(right) + 0)
+    expect(multiplyDims(0, -1)).toBe(0)
     expect(canonical(left)).toBe(left)
     expect(subtractDims(addDims(left, right), right)).toBe(left)
   })
