@@ -67,6 +67,9 @@ const explain = (file: string, error: unknown): string => {
   if (code === "ERR_UNKNOWN_FILE_EXTENSION" || code === "ERR_IMPORT_ATTRIBUTE_MISSING") {
     return `${file} does not load: ${firstLine(error.message)}. Name a pipeline file in TypeScript or JavaScript.`
   }
+  if (/outside a module|Unexpected token 'export'/.test(error.message)) {
+    return `${place} does not load: its package.json makes it CommonJS. Set "type": "module" there.`
+  }
   if (error instanceof SyntaxError || code === "ERR_INVALID_TYPESCRIPT_SYNTAX") {
     return `${place} does not load: ${firstLine(error.message)}. Correct the syntax.`
   }

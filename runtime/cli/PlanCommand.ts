@@ -61,7 +61,7 @@ export const planCommand = Command.make("plan", {
     Command.withExamples([
       { command: "gemflow plan pipelines/gem.ts", description: "What is stale, and why" },
       {
-        command: "gemflow plan pipelines/gem.ts --set rank.method=bradley-terry",
+        command: "gemflow plan pipelines/gem.ts --set rank.model=bradley-terry",
         description: "What a change would cost"
       }
     ])

@@ -40,7 +40,8 @@ export const liveDisplay = (screen: Screen, style: Style, now: () => number = Da
   let closed = false
   let frame = 0
 
-  const clear = () => shown === 0 ? "" : `\u001b[${shown}A\u001b[0J`
+  // \r first: a terminal that echoes ^C leaves the cursor in the middle of a line.
+  const clear = () => shown === 0 ? "" : `\r\u001b[${shown}A\u001b[0J`
 
   const draw = (above: ReadonlyArray<string> = []) => {
     // The last cell of a line is left free: some terminals wrap when it is written.
