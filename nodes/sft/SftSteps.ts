@@ -6,6 +6,7 @@
  *
  * which makes 1/N the weight of each sequence. Prompt and padding carry no loss.
  */
+import { chunksOf } from "effect/Array"
 import { seededRandom, shuffled } from "../statistics/Random.ts"
 
 export interface SftSequence {
@@ -25,10 +26,12 @@ export interface SftOptions {
 export const sftSteps = (sequences: ReadonlyArray<SftSequence>, options: SftOptions) => {
   const random = seededRandom(options.seed)
   return Array.from({ length: options.epochs }, () => shuffled(sequences, random)).flatMap((order) =>
-    Array.from({ length: Math.ceil(order.length / options.batch_pairs) }, (_, step) => {
-      const batch = order.slice(step * options.batch_pairs, (step + 1) * options.batch_pairs)
-      const tokens = batch.reduce((sum, { response }) => sum + response.length, 0)
-      return batch.map(({ prompt, response }) => ({ prompt, response, weight: 1 / tokens }))
-    })
+    chunksOf(order, options.batch_pairs).map(meanOverTokens)
   )
+}
+
+/** A batch weighted so that the loss of its step is a mean over its response tokens. */
+export const meanOverTokens = (batch: ReadonlyArray<SftSequence>) => {
+  const tokens = batch.reduce((sum, { response }) => sum + response.length, 0)
+  return batch.map(({ prompt, response }) => ({ prompt, response, weight: 1 / tokens }))
 }
