@@ -4,12 +4,13 @@ import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { createCheckpoint } from "../runtime/policy/CreateCheckpoint.ts"
-import type { LlamaConfig } from "../runtime/policy/LlamaConfig.ts"
+import { createCheckpoint } from "../runtime/policy/checkpoint/CreateCheckpoint.ts"
+import type { ModelConfig } from "../runtime/policy/model/ModelConfig.ts"
 
 export const demoPolicy = fileURLToPath(new URL("../pipelines/demo/policy", import.meta.url))
 
-const larger: LlamaConfig = {
+const larger: ModelConfig = {
+  architecture: "LlamaForCausalLM",
   vocabularySize: 4096,
   hiddenSize: 256,
   intermediateSize: 688,

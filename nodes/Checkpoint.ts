@@ -10,13 +10,13 @@ import * as Schema from "effect/Schema"
 import { InputDirectory, Node } from "gemflow"
 import { ArtifactStore, Policy } from "gemflow/artifacts"
 import { documented } from "./config/Field.ts"
-import { architecture, untrained } from "./policy/TrainPolicy.ts"
+import { untrained } from "./policy/TrainPolicy.ts"
 
 export const Checkpoint = Node.make("checkpoint", {
   doc: "Takes a policy from a HuggingFace directory into the store.",
   module: import.meta.url,
   config: Schema.Struct({
-    path: documented(InputDirectory, "The HuggingFace directory of a Llama-architecture model.")
+    path: documented(InputDirectory, "The HuggingFace directory of a Llama, Qwen or Mistral model.")
   }),
   inputs: {},
   output: Policy,
@@ -24,9 +24,9 @@ export const Checkpoint = Node.make("checkpoint", {
   run: Effect.fn("Checkpoint.run")(function*({ config }) {
     const { openPolicy } = yield* Effect.promise(() => import("../runtime/policy/OpenPolicy.ts"))
     // Opening reads headers and tokenizer only; nothing is computed, so any machine's CPU will do.
-    const { parameters } = yield* openPolicy(config.path, "cpu")
+    const { config: model, parameters } = yield* openPolicy(config.path, "cpu")
     const store = yield* ArtifactStore
     const digest = yield* store.putDirectory(config.path)
-    return [untrained(digest, { architecture, parameters, origin: "checkpoint", truncated: 0 })]
+    return [untrained(digest, { architecture: model.architecture, parameters, origin: "checkpoint", truncated: 0 })]
   })
 })

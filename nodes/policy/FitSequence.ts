@@ -1,5 +1,5 @@
 /** Sequences cut to a policy's context, so that long data from outside trains and scores, and every cut is counted. */
-import { fitPrompt, fitResponse } from "../../runtime/policy/FitPrompt.ts"
+import { fitPrompt, fitResponse } from "../../runtime/policy/tokenizer/FitPrompt.ts"
 
 export interface FittedSequence {
   readonly prompt: Int32Array

@@ -1,7 +1,7 @@
 /** Puts prompts to a policy: encodes them with its chat template, cuts them to the context and samples responses. */
 import * as Effect from "effect/Effect"
-import { fitPrompt } from "../../runtime/policy/FitPrompt.ts"
 import type { Generation, OnProgress, Policy } from "../../runtime/policy/Policy.ts"
+import { fitPrompt } from "../../runtime/policy/tokenizer/FitPrompt.ts"
 import { instructed } from "../prompt/Instructed.ts"
 import { NoRoomForPrompt } from "./PolicyInputError.ts"
 

@@ -4,9 +4,6 @@ import type { Node, TableType } from "gemflow"
 import { ArtifactStore, type Policy as PolicyTable } from "gemflow/artifacts"
 import type { Policy, TrainRequest } from "../../runtime/policy/Policy.ts"
 
-/** The one architecture that runtime/policy opens. */
-export const architecture = "LlamaForCausalLM"
-
 export interface TrainOptions {
   readonly policy: Policy
   /** The store's digest of the checkpoint that `policy` was opened from. */
@@ -23,7 +20,7 @@ export interface TrainOptions {
 export const trainPolicy = Effect.fn("trainPolicy")(function*(options: TrainOptions) {
   const { checkpoint, optimiser, origin, policy, progress, truncated } = options
   const row = {
-    architecture,
+    architecture: policy.config.architecture,
     parameters: policy.parameters,
     origin,
     truncated

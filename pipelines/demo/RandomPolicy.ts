@@ -4,8 +4,10 @@ import * as FileSystem from "effect/FileSystem"
 import * as Schema from "effect/Schema"
 import { Node } from "gemflow"
 import { ArtifactStore, Policy } from "gemflow/artifacts"
-import { architecture, untrained } from "../../nodes/policy/TrainPolicy.ts"
+import { untrained } from "../../nodes/policy/TrainPolicy.ts"
 import { TokenizerFiles } from "./tables.ts"
+
+const architecture = "LlamaForCausalLM"
 
 const Size = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
 
@@ -26,11 +28,14 @@ export const RandomPolicy = Node.make("random-policy", {
   output: Policy,
   determinism: "exact",
   run: Effect.fn("RandomPolicy.run")(function*({ config, inputs }) {
-    const { createCheckpoint } = yield* Effect.promise(() => import("../../runtime/policy/CreateCheckpoint.ts"))
-    const { parameterCount } = yield* Effect.promise(() => import("../../runtime/policy/LlamaTensors.ts"))
+    const { createCheckpoint } = yield* Effect.promise(() =>
+      import("../../runtime/policy/checkpoint/CreateCheckpoint.ts")
+    )
+    const { parameterCount } = yield* Effect.promise(() => import("../../runtime/policy/model/ModelTensors.ts"))
     const files = yield* FileSystem.FileSystem
     const store = yield* ArtifactStore
     const llama = (vocabularySize: number) => ({
+      architecture,
       vocabularySize,
       hiddenSize: config.hidden_size,
       intermediateSize: config.intermediate_size,

@@ -1,5 +1,5 @@
 /** Splits work into batches of similar lengths that stay within a memory budget. */
-import type { LlamaConfig } from "./LlamaConfig.ts"
+import type { ModelConfig } from "./model/ModelConfig.ts"
 
 /** What one batch may use, at most. */
 export interface BatchLimits {
@@ -24,19 +24,19 @@ export interface GenerationBatch {
 const FLOAT = 4
 
 /** Bytes that one decoded row holds at its longest: its own keys and values, copied once as they grow, and its logits. */
-const rowBytes = (config: LlamaConfig, maxNewTokens: number): number =>
+const rowBytes = (config: ModelConfig, maxNewTokens: number): number =>
   FLOAT * (2 * config.layers * config.keyValueHeads * config.headSize * maxNewTokens * 1.5 + 8 * config.vocabularySize)
 
 /** Bytes of one token of a prompt while it is prefilled: keys and values of all layers, activations of one. */
-const promptTokenBytes = (config: LlamaConfig, length: number): number =>
+const promptTokenBytes = (config: ModelConfig, length: number): number =>
   FLOAT * (2 * config.layers * config.keyValueHeads * config.headSize + activations(config, length))
 
 /** Numbers that one layer holds for one token: projections, attention over `length` positions, feed-forward. */
-const activations = (config: LlamaConfig, length: number): number =>
+const activations = (config: ModelConfig, length: number): number =>
   6 * config.hiddenSize + 3 * config.heads * config.headSize + 2 * config.heads * length + 4 * config.intermediateSize
 
 /** Bytes that a trained token holds until its gradient is done: activations of every layer and its row of logits. */
-const trainedTokenBytes = (config: LlamaConfig, length: number): number =>
+const trainedTokenBytes = (config: ModelConfig, length: number): number =>
   FLOAT * (2 * config.layers * activations(config, length) + 6 * config.vocabularySize)
 
 /** Splits an amount in as few parts of nearly equal size as a limit allows. */
@@ -47,7 +47,7 @@ const evenParts = (amount: number, most: number): ReadonlyArray<number> => {
 
 /** Batches of whole prompts of similar length; the candidates of a prompt are split only when they exceed a batch. */
 export const generationBatches = (
-  config: LlamaConfig,
+  config: ModelConfig,
   promptLengths: ReadonlyArray<number>,
   request: { readonly candidates: number; readonly maxNewTokens: number },
   limits: BatchLimits
@@ -79,7 +79,7 @@ export const generationBatches = (
  * @param purpose "score" keeps the activations of one layer at a time, "train" those of all.
  */
 export const sequenceBatches = (
-  config: LlamaConfig,
+  config: ModelConfig,
   lengths: ReadonlyArray<number>,
   purpose: "score" | "train",
   limits: BatchLimits

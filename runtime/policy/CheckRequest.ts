@@ -1,5 +1,5 @@
 /** Finds what is wrong with a request before anything runs. */
-import type { LlamaConfig } from "./LlamaConfig.ts"
+import type { ModelConfig } from "./model/ModelConfig.ts"
 import type { GenerateRequest, TrainRequest } from "./Policy.ts"
 import { PolicyRequestError } from "./PolicyError.ts"
 import type { Sequence } from "./SequenceBatch.ts"
@@ -23,10 +23,10 @@ const firstBroken = (operation: Operation, rules: Iterable<Rule>): PolicyRequest
 const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 1
 const isRate = (value: number): boolean => Number.isFinite(value) && value >= 0
 
-export const checkGenerate = (config: LlamaConfig, request: GenerateRequest): PolicyRequestError | undefined =>
+export const checkGenerate = (config: ModelConfig, request: GenerateRequest): PolicyRequestError | undefined =>
   firstBroken("generate", generateRules(config, request))
 
-function* generateRules(config: LlamaConfig, request: GenerateRequest): Iterable<Rule> {
+function* generateRules(config: ModelConfig, request: GenerateRequest): Iterable<Rule> {
   const { candidates, maxNewTokens, seed, temperature, topK, topP } = request
   const count = (place: string, value: number): Rule => ({
     holds: isCount(value),
@@ -68,7 +68,7 @@ function* generateRules(config: LlamaConfig, request: GenerateRequest): Iterable
   }
 }
 
-function* tokenRules(config: LlamaConfig, place: string, tokens: Int32Array): Iterable<Rule> {
+function* tokenRules(config: ModelConfig, place: string, tokens: Int32Array): Iterable<Rule> {
   const stray = tokens.find((token) => token < 0 || token >= config.vocabularySize)
   yield {
     holds: tokens.length > 0,
@@ -84,7 +84,7 @@ function* tokenRules(config: LlamaConfig, place: string, tokens: Int32Array): It
   }
 }
 
-function* sequenceRules(config: LlamaConfig, place: string, { prompt, response }: Sequence): Iterable<Rule> {
+function* sequenceRules(config: ModelConfig, place: string, { prompt, response }: Sequence): Iterable<Rule> {
   yield* tokenRules(config, `${place}.prompt`, prompt)
   yield* tokenRules(config, `${place}.response`, response)
   const length = prompt.length + response.length
@@ -97,7 +97,7 @@ function* sequenceRules(config: LlamaConfig, place: string, { prompt, response }
 }
 
 export const checkScore = (
-  config: LlamaConfig,
+  config: ModelConfig,
   sequences: ReadonlyArray<Sequence>
 ): PolicyRequestError | undefined =>
   firstBroken(
@@ -107,10 +107,10 @@ export const checkScore = (
     ])
   )
 
-export const checkTrain = (config: LlamaConfig, request: TrainRequest): PolicyRequestError | undefined =>
+export const checkTrain = (config: ModelConfig, request: TrainRequest): PolicyRequestError | undefined =>
   firstBroken("train", trainRules(config, request))
 
-function* trainRules(config: LlamaConfig, request: TrainRequest): Iterable<Rule> {
+function* trainRules(config: ModelConfig, request: TrainRequest): Iterable<Rule> {
   for (const place of ["learningRate", "weightDecay", "epsilon", "warmupSteps"] as const) {
     const value = request[place]
     yield { holds: isRate(value), place, problem: `is ${value}`, remedy: "It must be a finite number of at least 0." }

@@ -4,7 +4,7 @@ import type { Graph } from "../onnx/Graph.ts"
 import type { SessionError } from "../onnx/SessionError.ts"
 import type { Session } from "../onnx/Sessions.ts"
 import type { BatchLimits } from "./Batches.ts"
-import type { Checkpoint } from "./Checkpoint.ts"
+import type { Checkpoint } from "./checkpoint/Checkpoint.ts"
 
 export interface Engine {
   readonly checkpoint: Checkpoint

@@ -2,12 +2,12 @@
 import type * as Effect from "effect/Effect"
 import type { SafetensorsError } from "../../artifacts/Safetensors.ts"
 import type { SessionError } from "../onnx/SessionError.ts"
-import type { CheckpointError } from "./CheckpointError.ts"
-import type { Schedule } from "./LearningRate.ts"
-import type { LlamaConfig } from "./LlamaConfig.ts"
+import type { CheckpointError } from "./checkpoint/CheckpointError.ts"
+import type { ModelConfig } from "./model/ModelConfig.ts"
 import type { PolicyRequestError, TrainingDiverged } from "./PolicyError.ts"
-import type { PolicyTokenizer } from "./PolicyTokenizer.ts"
 import type { Sequence, WeightedSequence } from "./SequenceBatch.ts"
+import type { PolicyTokenizer } from "./tokenizer/PolicyTokenizer.ts"
+import type { Schedule } from "./train/LearningRate.ts"
 
 export interface Prompt {
   /** Keys the sampling noise, with the seed and the candidate's index. */
@@ -95,7 +95,7 @@ export interface Trained {
 }
 
 export interface Policy {
-  readonly config: LlamaConfig
+  readonly config: ModelConfig
   readonly tokenizer: PolicyTokenizer
   /** Longest sequence, prompt and response together, in tokens. */
   readonly contextLength: number

@@ -1,12 +1,13 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
 import { type BatchLimits, defaultLimits, generationBatches, sequenceBatches } from "../../../runtime/policy/Batches.ts"
-import { fitPrompt, fitResponse } from "../../../runtime/policy/FitPrompt.ts"
-import { learningRateAt } from "../../../runtime/policy/LearningRate.ts"
-import type { LlamaConfig } from "../../../runtime/policy/LlamaConfig.ts"
+import type { ModelConfig } from "../../../runtime/policy/model/ModelConfig.ts"
 import { sequenceBatch } from "../../../runtime/policy/SequenceBatch.ts"
+import { fitPrompt, fitResponse } from "../../../runtime/policy/tokenizer/FitPrompt.ts"
+import { learningRateAt } from "../../../runtime/policy/train/LearningRate.ts"
 
-const config: LlamaConfig = {
+const config: ModelConfig = {
+  architecture: "LlamaForCausalLM",
   vocabularySize: 400,
   hiddenSize: 128,
   intermediateSize: 344,

@@ -1,7 +1,7 @@
 /** The fixtures that make_fixtures.py wrote, typed. */
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
-import type { ChatMessage } from "../../../runtime/policy/ChatTemplate.ts"
+import type { ChatMessage } from "../../../runtime/policy/tokenizer/ChatTemplate.ts"
 
 export interface Reference {
   readonly eosIds: ReadonlyArray<number>

@@ -1,0 +1,31 @@
+/** From hidden states to what is kept of next-token distributions: log-probs of given tokens, and entropies. */
+import type { Tensor } from "../../onnx/Graph.ts"
+import { exp, mul, neg } from "../../onnx/ops/Arithmetic.ts"
+import { gather, gatherElements } from "../../onnx/ops/Index.ts"
+import { squeeze, unsqueeze } from "../../onnx/ops/Layout.ts"
+import { cast } from "../../onnx/ops/Logic.ts"
+import { linear } from "../../onnx/ops/MatMul.ts"
+import { reduceSum } from "../../onnx/ops/Reduce.ts"
+import { logSoftmax } from "../../onnx/ops/Softmax.ts"
+import { scope } from "../../onnx/Scope.ts"
+import { finalNorm, headWeight } from "../model/Decoder.ts"
+import type { ModelConfig } from "../model/ModelConfig.ts"
+import type { Weights } from "../model/Weights.ts"
+
+/** Next-token logits [tokens, vocabularySize], float32, of hidden states [tokens, hiddenSize]. */
+export const logitsOf = (config: ModelConfig, weights: Weights, hidden: Tensor): Tensor =>
+  scope("head", () => cast(linear(finalNorm(config, weights, hidden), headWeight(config, weights)), "float32"))
+
+/**
+ * log softmax of the logits at chosen positions: [predictions, vocabularySize]. Positions index the hidden states
+ * [batch * length, hiddenSize]; no logits exist for any other position.
+ */
+export const predictionLogProbs = (config: ModelConfig, weights: Weights, hidden: Tensor, positions: Tensor): Tensor =>
+  logSoftmax(logitsOf(config, weights, gather(hidden, cast(positions, "int64"))))
+
+/** Log-probs [..., vocabularySize] at the target tokens [...]. The one place where batch x length x vocabulary would be chunked. */
+export const picked = (logProbs: Tensor, targets: Tensor): Tensor =>
+  squeeze(gatherElements(logProbs, unsqueeze(cast(targets, "int64"), [-1]), -1), [-1])
+
+/** Entropy in nats of distributions given as log-probs over their last axis: -sum p log p. */
+export const entropyOf = (logProbs: Tensor): Tensor => neg(reduceSum(mul(exp(logProbs), logProbs), { axes: [-1] }))

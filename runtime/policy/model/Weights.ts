@@ -1,0 +1,65 @@
+/** How the forward pass reaches its weights: the seam where adapters and quantised weights enter. */
+import { dimAt } from "../../onnx/Broadcast.ts"
+import type { DType } from "../../onnx/DType.ts"
+import { type ExternalData, type Graph, input, parameter, type Tensor } from "../../onnx/Graph.ts"
+import { add } from "../../onnx/ops/Arithmetic.ts"
+import { concat, split } from "../../onnx/ops/Join.ts"
+import { linear } from "../../onnx/ops/MatMul.ts"
+import type { TensorData } from "../../onnx/TensorData.ts"
+import type { ModelConfig } from "./ModelConfig.ts"
+import { hasBias, modelTensors } from "./ModelTensors.ts"
+
+/** The weights of a program under construction. */
+export interface Weights {
+  /** The type of activations: float32, or float16 or bfloat16 where a device computes in it. */
+  readonly dtype: DType
+  /** A weight by its full name: embeddings, norm weights, biases, matrices. */
+  readonly tensor: (name: string) => Tensor
+  /**
+   * x W^T + b of linear layers that read the same x [..., inputs], each [..., outputs], by the names of their modules:
+   * "model.layers.0.self_attn.q_proj".
+   */
+  readonly linear: (x: Tensor, modules: ReadonlyArray<string>) => ReadonlyArray<Tensor>
+}
+
+/** Makes the weights of a program. */
+export type WeightSource = (program: Graph) => Weights
+
+/** Weights fixed in the program, each a parameter whose bytes lie in a checkpoint file or in memory. */
+export const fixedWeights = (
+  config: ModelConfig,
+  bytesOf: (name: string) => TensorData | ExternalData
+): WeightSource =>
+(program) => weightsFrom(config, (name, dims) => parameter(program, name, "float32", dims, bytesOf(name)))
+
+/** Weights given at each run, as inputs of their names. */
+export const inputWeights = (config: ModelConfig): WeightSource => (program) =>
+  weightsFrom(config, (name, dims) => input(program, name, "float32", dims))
+
+/** Weights of which each is a tensor of its own. */
+export const weightsFrom = (
+  config: ModelConfig,
+  make: (name: string, dims: ReadonlyArray<number>) => Tensor
+): Weights => {
+  const tensors = new Map([...modelTensors(config)].map(([name, dims]) => [name, make(name, dims)]))
+  const tensor = (name: string): Tensor => {
+    const found = tensors.get(name)
+    if (found === undefined) {
+      throw new Error(`the forward pass asks for a weight ${name} that modelTensors does not list`)
+    }
+    return found
+  }
+  return { dtype: "float32", tensor, linear: jointLinear(config, tensor) }
+}
+
+/** Layers that read the same input as one matrix product: one large product is faster than several small ones. */
+const jointLinear = (config: ModelConfig, tensor: (name: string) => Tensor): Weights["linear"] => (x, modules) => {
+  const matrices = modules.map((module) => tensor(`${module}.weight`))
+  const [only, ...others] = matrices
+  const product = linear(x, only !== undefined && others.length === 0 ? only : concat(matrices, 0))
+  const parts = others.length === 0 ? [product] : split(product, -1, matrices.map((matrix) => dimAt(matrix, 0)))
+  return parts.map((part, index) => {
+    const module = modules[index] ?? ""
+    return hasBias(config, module) ? add(part, tensor(`${module}.bias`)) : part
+  })
+}

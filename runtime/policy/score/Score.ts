@@ -1,0 +1,37 @@
+/** Scores given responses, in batches of similar length. */
+import * as Effect from "effect/Effect"
+import { sequenceBatches } from "../Batches.ts"
+import { checkScore } from "../CheckRequest.ts"
+import type { Engine } from "../Engine.ts"
+import type { Score, ScoreRequest } from "../Policy.ts"
+import { inputLength, sequenceBatch } from "../SequenceBatch.ts"
+import { scoreProgram } from "./ScoreProgram.ts"
+
+export const score = (engine: Engine) =>
+  Effect.fn("Policy.score")(function*({ onProgress, sequences }: ScoreRequest) {
+    const { config } = engine.checkpoint
+    const problem = checkScore(config, sequences)
+    if (problem !== undefined) return yield* problem
+    const session = yield* engine.program("score", () => scoreProgram(config, engine.checkpoint.source))
+    const scores = new Map<number, Score>()
+    for (const indices of sequenceBatches(config, sequences.map(inputLength), "score", engine.limits)) {
+      const members = indices.flatMap((index) => sequences[index] ?? [])
+      const { positions, targets, tokens } = sequenceBatch(members, engine.padId)
+      const { entropies, logProbs } = yield* session.run({
+        feeds: { tokens, positions, targets },
+        fetch: ["logProbs", "entropies"],
+        move: true
+      })
+      let start = 0
+      indices.forEach((index, member) => {
+        const end = start + (members[member]?.response.length ?? 0)
+        scores.set(index, {
+          logProbs: Float32Array.from(logProbs.data.subarray(start, end), Number),
+          entropies: Float32Array.from(entropies.data.subarray(start, end), Number)
+        })
+        start = end
+      })
+      yield* onProgress?.(scores.size, sequences.length) ?? Effect.void
+    }
+    return sequences.flatMap((_, index) => scores.get(index) ?? [])
+  })

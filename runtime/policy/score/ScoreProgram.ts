@@ -1,0 +1,21 @@
+import { type Graph, graph, input, output } from "../../onnx/Graph.ts"
+import { entropyOf, picked, predictionLogProbs } from "../head/TokenLogProbs.ts"
+import { hiddenStates } from "../model/CausalAttention.ts"
+import type { ModelConfig } from "../model/ModelConfig.ts"
+import type { WeightSource } from "../model/Weights.ts"
+
+/**
+ * Scores responses: `tokens` int32 [batch, length], `positions` and `targets` int32 [predictions] (see SequenceBatch)
+ * to `logProbs` and `entropies` float32 [predictions], in nats.
+ */
+export const scoreProgram = (config: ModelConfig, source: WeightSource): Graph => {
+  const program = graph("score")
+  const tokens = input(program, "tokens", "int32", ["batch", "length"])
+  const positions = input(program, "positions", "int32", ["predictions"])
+  const targets = input(program, "targets", "int32", ["predictions"])
+  const weights = source(program)
+  const logProbs = predictionLogProbs(config, weights, hiddenStates(config, weights, tokens), positions)
+  output("logProbs", picked(logProbs, targets))
+  output("entropies", entropyOf(logProbs))
+  return program
+}
