@@ -1,4 +1,4 @@
-/** The fixtures that make_fixtures.py wrote, typed. */
+/** The checkpoints and their expected.json that make_fixtures.py wrote, typed. */
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import type { ChatMessage } from "../../../runtime/policy/tokenizer/ChatTemplate.ts"
@@ -6,7 +6,12 @@ import type { ChatMessage } from "../../../runtime/policy/tokenizer/ChatTemplate
 export interface Reference {
   readonly eosIds: ReadonlyArray<number>
   readonly parameters: number
-  readonly logits: { readonly tokens: ReadonlyArray<number>; readonly values: ReadonlyArray<ReadonlyArray<number>> }
+  /** Of the longest scored sequence, whole: logits [vocabulary] that follow its tokens at `positions`. */
+  readonly logits: {
+    readonly tokens: ReadonlyArray<number>
+    readonly positions: ReadonlyArray<number>
+    readonly values: ReadonlyArray<ReadonlyArray<number>>
+  }
   readonly scored: ReadonlyArray<{
     readonly prompt: ReadonlyArray<number>
     readonly response: ReadonlyArray<number>
@@ -21,7 +26,8 @@ export interface Reference {
     readonly entropies: ReadonlyArray<number>
     readonly finished: boolean
   }>
-  readonly gradient: { readonly loss: number; readonly norm: number }
+  /** Of the loss - sum_i weight_i sum_t log-prob over all scored sequences; tensors by HuggingFace name. */
+  readonly gradient: { readonly loss: number; readonly norm: number; readonly tensors: Summaries }
   readonly training: {
     readonly learningRate: number
     readonly schedule: "linear"
@@ -37,6 +43,8 @@ export interface Reference {
       readonly loss: number
       readonly gradNorm: number
     }>
+    /** Weights after the last step. */
+    readonly tensors: Summaries
   }
   readonly chat: ReadonlyArray<{
     readonly messages: ReadonlyArray<ChatMessage>
@@ -45,7 +53,29 @@ export interface Reference {
   }>
 }
 
+/** A tensor in a few numbers: Euclidean norm, sum, and the values at the flat indices `at`. */
+export interface Summary {
+  readonly shape: ReadonlyArray<number>
+  readonly norm: number
+  readonly sum: number
+  readonly at: ReadonlyArray<number>
+  readonly values: ReadonlyArray<number>
+}
+export type Summaries = Readonly<Record<string, Summary>>
+
+/** Two with all gradients and trained weights written out beside (expected-gradients.safetensors, expected-trained.safetensors). */
 export const names = ["untied-gqa", "tied-bf16"] as const
+
+/** One of each family. */
+export const families = [
+  "llama2",
+  "llama3",
+  "llama-linear",
+  "qwen2",
+  "qwen2-sharded",
+  "qwen3",
+  "mistral"
+] as const
 
 export const checkpointPath = (name: string): string =>
   fileURLToPath(new URL(`../../fixtures/policy/${name}`, import.meta.url))
@@ -66,3 +96,23 @@ export const largestDifference = (a: ArrayLike<number>, b: ArrayLike<number>): n
   a.length !== b.length
     ? Number.NaN
     : Array.from(a, (value, index) => Math.abs(value - (b[index] ?? Number.NaN))).reduce((x, y) => Math.max(x, y), 0)
+
+/**
+ * How far a tensor is from its reference's summary, relative to the reference's norm (its root mean square, for single
+ * values). Infinite where the count of values differs.
+ */
+export const relativeDifference = (tensor: ArrayLike<number>, expected: Summary): number => {
+  const count = expected.shape.reduce((product, size) => product * size, 1)
+  if (tensor.length !== count) return Number.POSITIVE_INFINITY
+  const values = Array.from(tensor)
+  const norm = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0))
+  const sum = values.reduce((total, value) => total + value, 0)
+  const scale = Math.max(expected.norm, 1e-12)
+  const typical = scale / Math.sqrt(count)
+  const entries = expected.at.map((index, i) => Math.abs((values[index] ?? Number.NaN) - (expected.values[i] ?? 0)))
+  return Math.max(
+    Math.abs(norm - expected.norm) / scale,
+    Math.abs(sum - expected.sum) / (scale * Math.sqrt(count)),
+    Math.max(...entries) / Math.max(typical, ...expected.values.map(Math.abs))
+  )
+}
