@@ -13,6 +13,7 @@ import * as Layer from "effect/Layer"
 import { dirname } from "node:path"
 import { fileURLToPath } from "node:url"
 import { installedPackage } from "../execution/InstalledPackage.ts"
+import { devicesCommand } from "./DevicesCommand.ts"
 import { exitCodeOf } from "./ExitCode.ts"
 import { exportCommand } from "./ExportCommand.ts"
 import { lineageCommand } from "./LineageCommand.ts"
@@ -25,7 +26,15 @@ import { showCommand } from "./ShowCommand.ts"
 
 const gemflow = Command.make("gemflow").pipe(
   Command.withDescription("Declarative dataflow pipelines for LLM preference alignment."),
-  Command.withSubcommands([runCommand, planCommand, showCommand, lineageCommand, runsCommand, exportCommand]),
+  Command.withSubcommands([
+    runCommand,
+    planCommand,
+    showCommand,
+    lineageCommand,
+    runsCommand,
+    exportCommand,
+    devicesCommand
+  ]),
   Command.withExamples([
     { command: "gemflow run pipelines/gem.ts", description: "Run a pipeline" },
     { command: "gemflow plan pipelines/gem.ts", description: "See what a run would execute, and why" },
