@@ -72,7 +72,6 @@ export const families = [
   "llama3",
   "llama-linear",
   "qwen2",
-  "qwen2-sharded",
   "qwen3",
   "mistral"
 ] as const
