@@ -3,20 +3,12 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as fs from "node:fs/promises"
 import { SafetensorsError } from "./SafetensorsError.ts"
-import {
-  dtypeBits,
-  largestHeader,
-  parseHeader,
-  type SafetensorsDtype,
-  type SafetensorsHeader,
-  tensorBytes
-} from "./SafetensorsHeader.ts"
+import { largestHeader, lengthBytes, parseHeader, type SafetensorsHeader, tensorBytes } from "./SafetensorsHeader.ts"
+import { layoutOf, sizeProblem, type TensorShape } from "./SafetensorsLayout.ts"
 
 export { SafetensorsError } from "./SafetensorsError.ts"
 export type { SafetensorsDtype, SafetensorsHeader, SafetensorsTensor } from "./SafetensorsHeader.ts"
-
-/** The file starts with the header's length, an unsigned integer of 64 bits. */
-const lengthBytes = 8
+export { layoutOf, type TensorShape } from "./SafetensorsLayout.ts"
 
 const saveAgain = "Download the file again, or save it again with safetensors."
 
@@ -48,25 +40,49 @@ export const readHeader = Effect.fn("Safetensors.readHeader")(function*(path: st
 /** The bytes of one tensor, little-endian, row-major, in a buffer of their own. */
 export const readTensor = Effect.fn("Safetensors.readTensor")(function*(header: SafetensorsHeader, name: string) {
   const { path } = header
-  const tensor = header.tensors.get(name)
-  if (tensor === undefined) {
-    const names = [...header.tensors.keys()]
-    const has = `it has ${names.slice(0, 5).join(", ")}${names.length > 5 ? ` and ${names.length - 5} more` : ""}`
-    const remedy = "Check that the file belongs to the model."
-    return yield* new SafetensorsError({ path, tensor: name, problem: `the file has no such tensor; ${has}`, remedy })
-  }
-  const bytes = yield* withFile(path, (handle) => attempt(path, () => readAt(handle, tensor.offset, tensor.length)))
-  if (bytes.length < tensor.length) {
-    const problem = "the file became shorter while it was read"
-    return yield* new SafetensorsError({ path, tensor: name, problem, remedy: saveAgain })
-  }
-  return new Uint8Array(bytes.buffer, 0, tensor.length)
+  const { length, offset } = yield* tensorOf(header, name)
+  const bytes = yield* withFile(path, (handle) => attempt(path, () => readAt(handle, offset, length)))
+  if (bytes.length < length) return yield* becameShorter(path, name)
+  return new Uint8Array(bytes.buffer, 0, length)
+})
+
+const becameShorter = (path: string, tensor: string) =>
+  new SafetensorsError({ path, tensor, problem: "the file became shorter while it was read", remedy: saveAgain })
+
+const tensorOf = Effect.fnUntraced(function*({ path, tensors }: SafetensorsHeader, name: string) {
+  const tensor = tensors.get(name)
+  if (tensor !== undefined) return tensor
+  const names = [...tensors.keys()]
+  const has = `it has ${names.slice(0, 5).join(", ")}${names.length > 5 ? ` and ${names.length - 5} more` : ""}`
+  const remedy = "Check that the file belongs to the model."
+  return yield* new SafetensorsError({ path, tensor: name, problem: `the file has no such tensor; ${has}`, remedy })
+})
+
+/**
+ * Reads a tensor in pieces of at most `pieceBytes`, in order, and hands each to `use`. A piece is overwritten by the next.
+ */
+export const readPieces = Effect.fn("Safetensors.readPieces")(function*<E, R>(
+  header: SafetensorsHeader,
+  name: string,
+  pieceBytes: number,
+  use: (piece: Uint8Array<ArrayBuffer>) => Effect.Effect<void, E, R>
+) {
+  const { path } = header
+  const { length, offset } = yield* tensorOf(header, name)
+  const buffer = Buffer.from(new ArrayBuffer(Math.min(pieceBytes, length)))
+  yield* withFile(path, (handle) =>
+    Effect.gen(function*() {
+      for (let start = 0; start < length; start += buffer.length) {
+        const wanted = Math.min(buffer.length, length - start)
+        const read = yield* attempt(path, () => readInto(handle, buffer, offset + start, wanted))
+        if (read < wanted) return yield* becameShorter(path, name)
+        yield* use(new Uint8Array(buffer.buffer, 0, read))
+      }
+    }))
 })
 
 /** A tensor to be written: its elements' bytes, little-endian, row-major. */
-export interface TensorToWrite {
-  readonly dtype: SafetensorsDtype
-  readonly shape: ReadonlyArray<number>
+export interface TensorToWrite extends TensorShape {
   readonly data: ArrayBufferView
 }
 
@@ -79,36 +95,59 @@ export const write = Effect.fn("Safetensors.write")(function*(
   tensors: ReadonlyMap<string, TensorToWrite>,
   metadata: Readonly<Record<string, string>> = {}
 ) {
-  const ordered = [...tensors].toSorted(([a, { dtype: x }], [b, { dtype: y }]) =>
-    dtypeBits[y] - dtypeBits[x] || (a < b ? -1 : a > b ? 1 : 0)
-  )
-  const entries: Array<readonly [string, unknown]> = []
-  if (Object.keys(metadata).length > 0) entries.push(["__metadata__", metadata])
-  let end = 0
-  for (const [name, { data, dtype, shape }] of ordered) {
+  for (const [name, { data, dtype, shape }] of tensors) {
     const expected = tensorBytes(dtype, shape)
-    if (name === "__metadata__" || expected !== data.byteLength) {
-      const problem = name === "__metadata__"
-        ? "no tensor can have this name"
-        : `its shape [${shape.join(", ")}] of ${dtype} needs ${expected ?? "too many"} bytes, not ${data.byteLength}`
-      return yield* new SafetensorsError({ path, tensor: name, problem, remedy: "Nothing was written." })
-    }
-    entries.push([name, { dtype, shape, data_offsets: [end, end + data.byteLength] }])
-    end += data.byteLength
+    if (expected === data.byteLength) continue
+    return yield* unwritable(path, sizeProblem({ dtype, shape }, expected, data.byteLength), name)
   }
-  const json = Buffer.from(JSON.stringify(Object.fromEntries(entries)))
-  // Spaces behind the header align the data to 8 bytes.
-  const header = Buffer.alloc(lengthBytes + Math.ceil(json.length / 8) * 8, " ")
-  header.writeBigUInt64LE(BigInt(header.length - lengthBytes))
-  json.copy(header, lengthBytes)
+  yield* writePieces(path, tensors, (name, put) => {
+    const data = tensors.get(name)?.data ?? new Uint8Array()
+    return put(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+  }, metadata)
+})
+
+/**
+ * Writes a file whose tensors come one after the other, in pieces: never is more than a piece in memory. The file is
+ * flushed to the disk before this returns, and laid out as `write` and `layoutOf` do.
+ *
+ * @param give hands the bytes of a tensor to `put`, from first to last.
+ */
+export const writePieces = Effect.fn("Safetensors.writePieces")(function*<E, R>(
+  path: string,
+  tensors: ReadonlyMap<string, TensorShape>,
+  give: (
+    name: string,
+    put: (piece: Uint8Array) => Effect.Effect<void, SafetensorsError>
+  ) => Effect.Effect<void, E, R>,
+  metadata: Readonly<Record<string, string>> = {}
+) {
+  const layout = layoutOf(tensors, metadata)
+  if (Result.isFailure(layout)) return yield* unwritable(path, layout.failure.problem, layout.failure.tensor)
+  const { header, tensors: places } = layout.success
   yield* withFile(path, (handle) =>
-    attempt(path, async () => {
-      await handle.writeFile(header)
-      for (const [, { data }] of ordered) {
-        await handle.writeFile(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+    Effect.gen(function*() {
+      yield* attempt(path, () => handle.writeFile(header))
+      for (const [name, { length, ...shape }] of places) {
+        let written = 0
+        yield* give(name, (piece) => {
+          written += piece.byteLength
+          return attempt(path, () => handle.writeFile(piece))
+        })
+        if (written === length) continue
+        const problem = sizeProblem(shape, length, written)
+        return yield* new SafetensorsError({
+          path,
+          tensor: name,
+          problem,
+          remedy: "Delete the file and write it again."
+        })
       }
+      yield* attempt(path, () => handle.sync())
     }), "w")
 })
+
+const unwritable = (path: string, problem: string, tensor: string | undefined) =>
+  new SafetensorsError({ path, problem, remedy: "Nothing was written.", ...(tensor !== undefined && { tensor }) })
 
 const attempt = <A>(path: string, work: () => Promise<A>): Effect.Effect<A, SafetensorsError> =>
   Effect.tryPromise({
@@ -122,11 +161,11 @@ const attempt = <A>(path: string, work: () => Promise<A>): Effect.Effect<A, Safe
       })
   })
 
-const withFile = <A, E>(
+const withFile = <A, E, R>(
   path: string,
-  use: (handle: fs.FileHandle) => Effect.Effect<A, E>,
+  use: (handle: fs.FileHandle) => Effect.Effect<A, E, R>,
   flags = "r"
-): Effect.Effect<A, E | SafetensorsError> =>
+): Effect.Effect<A, E | SafetensorsError, R> =>
   Effect.acquireUseRelease(
     attempt(path, () => fs.open(path, flags)),
     use,
@@ -136,11 +175,16 @@ const withFile = <A, E>(
 /** Bytes of a file in a buffer of their own; fewer than asked for where the file ends. */
 const readAt = async (handle: fs.FileHandle, position: number, length: number): Promise<Buffer<ArrayBuffer>> => {
   const buffer = Buffer.from(new ArrayBuffer(length))
+  return buffer.subarray(0, await readInto(handle, buffer, position, length))
+}
+
+/** How many bytes were read: fewer than asked for where the file ends. */
+const readInto = async (handle: fs.FileHandle, buffer: Buffer, position: number, length: number): Promise<number> => {
   let done = 0
   while (done < length) {
     const { bytesRead } = await handle.read(buffer, done, Math.min(length - done, 2 ** 30), position + done)
     if (bytesRead === 0) break
     done += bytesRead
   }
-  return buffer.subarray(0, done)
+  return done
 }

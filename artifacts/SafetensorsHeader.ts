@@ -41,6 +41,9 @@ export interface SafetensorsHeader {
   readonly metadata: Readonly<Record<string, string>>
 }
 
+/** The file starts with the header's length, an unsigned integer of 64 bits. */
+export const lengthBytes = 8
+
 /** The largest header that readers of the format accept. */
 export const largestHeader = 100_000_000
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
@@ -270,4 +271,57 @@ describe("jsonDuplicateKey", () => {
   ])("of %s is %j", (text, expected) => {
     expect(jsonDuplicateKey(text)).toBe(expected)
   })
+})
+
+describe("pieces", () => {
+  it.effect("make the file that whole tensors make, where the layout says, and come back in order", () =>
+    inFolder((folder) =>
+      Effect.gen(function*() {
+        const target = path.join(folder, "model.safetensors")
+        const tensors = new Map(
+          [
+            ["wide", { dtype: "F32", shape: [5, 7], data: Float32Array.from({ length: 35 }, (_, index) => index / 3) }],
+            ["half", { dtype: "BF16", shape: [3], data: Uint16Array.of(1, 2, 3) }],
+            ["none", { dtype: "F32", shape: [0, 4], data: new Float32Array(0) }]
+          ] as const
+        )
+        const bytesOf = (name: string) => {
+          const data = [...tensors].find(([key]) => key === name)?.[1].data ?? new Uint8Array()
+          return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+        }
+        const [whole, pieces] = [`${target}.whole`, `${target}.pieces`]
+        yield* Safetensors.write(whole, tensors, { format: "pt" })
+        yield* Safetensors.writePieces(pieces, tensors, (name, put) =>
+          Effect.gen(function*() {
+            const bytes = bytesOf(name)
+            for (let start = 0; start < bytes.length; start += 16) yield* put(bytes.subarray(start, start + 16))
+          }), { format: "pt" })
+        expect(fs.readFileSync(pieces).equals(fs.readFileSync(whole))).toBe(true)
+
+        const header = yield* Safetensors.readHeader(pieces)
+        const layout = Result.getOrThrow(Safetensors.layoutOf(tensors, { format: "pt" }))
+        expect([...layout.tensors].toSorted()).toEqual([...header.tensors].toSorted())
+        const read: Array<Uint8Array> = []
+        yield* Safetensors.readPieces(header, "wide", 32, (piece) => Effect.sync(() => read.push(piece.slice())))
+        expect(read.map(({ length }) => length)).toEqual([32, 32, 32, 32, 12])
+        expect(Buffer.concat(read).equals(bytesOf("wide"))).toBe(true)
+      })
+    ))
+
+  it.effect("that are too few, or of a file cut short meanwhile, are told", () =>
+    inFolder((folder) =>
+      Effect.gen(function*() {
+        const target = path.join(folder, "model.safetensors")
+        const tensors = new Map([["weight", { dtype: "F32", shape: [4], data: new Float32Array(4) }]] as const)
+        const few = Safetensors.writePieces(target, tensors, (_, put) => put(new Uint8Array(12)))
+        expect((yield* Effect.flip(few)).message).toContain(
+          "tensor weight: its shape [4] of F32 needs 16 bytes, not 12. Delete the file"
+        )
+        yield* Safetensors.write(target, tensors)
+        const header = yield* Safetensors.readHeader(target)
+        fs.truncateSync(target, fs.statSync(target).size - 1)
+        const short = Safetensors.readPieces(header, "weight", 8, () => Effect.void)
+        expect((yield* Effect.flip(short)).message).toContain("the file became shorter while it was read")
+      })
+    ))
 })
