@@ -1,6 +1,7 @@
 /** Tokens trained on per second: forward, backward, clip and AdamW of all weights. */
 import * as Effect from "effect/Effect"
 import { Sessions } from "../runtime/onnx/Sessions.ts"
+import { weightedItem, weightedNll } from "../runtime/policy/loss/WeightedNll.ts"
 import { openPolicy } from "../runtime/policy/OpenPolicy.ts"
 import { demoPolicy, largerPolicy } from "./policies.ts"
 import { spread } from "./Spread.ts"
@@ -18,7 +19,8 @@ const measure = Effect.fnUntraced(function*(label: string, directory: string) {
   }
   const ends: Array<number> = []
   yield* policy.train({
-    steps: Array.from({ length: steps }, () => Array.from({ length: sequences }, () => sequence)),
+    objective: weightedNll,
+    steps: Array.from({ length: steps }, () => Array.from({ length: sequences }, () => weightedItem(sequence))),
     learningRate: 1e-4,
     schedule: "constant",
     warmupSteps: 0,

@@ -3,13 +3,15 @@ import * as Effect from "effect/Effect"
 import type { Node, TableType } from "gemflow"
 import { ArtifactStore, type Policy as PolicyTable } from "gemflow/artifacts"
 import type { Policy, TrainRequest } from "../../runtime/policy/Policy.ts"
+import type { WeightedSequence } from "../../runtime/policy/SequenceBatch.ts"
 
 export interface TrainOptions {
   readonly policy: Policy
   /** The store's digest of the checkpoint that `policy` was opened from. */
   readonly checkpoint: string
-  readonly steps: TrainRequest["steps"]
-  readonly optimiser: Omit<TrainRequest, "steps" | "onStep">
+  /** The weighted sequences of each step. */
+  readonly steps: ReadonlyArray<ReadonlyArray<WeightedSequence>>
+  readonly optimiser: Omit<TrainRequest, "objective" | "steps" | "onStep">
   readonly origin: "pretrain" | "reflective-sft" | "update"
   /** Training sequences that were cut to the context. */
   readonly truncated: number
@@ -27,9 +29,11 @@ export const trainPolicy = Effect.fn("trainPolicy")(function*(options: TrainOpti
   }
   if (options.steps.length === 0) return [untrained(checkpoint, row)]
 
+  const { weightedItem, weightedNll } = yield* Effect.promise(() => import("../../runtime/policy/loss/WeightedNll.ts"))
   const { save, steps } = yield* policy.train({
     ...optimiser,
-    steps: options.steps,
+    objective: weightedNll,
+    steps: options.steps.map((sequences) => sequences.map(weightedItem)),
     onStep: ({ step, totalSteps }) => progress({ done: step, total: totalSteps, unit: "steps" })
   })
   const { FileSystem } = yield* Effect.promise(() => import("effect/FileSystem"))

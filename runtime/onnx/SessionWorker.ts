@@ -16,6 +16,14 @@ interface Open {
 }
 
 const sessions = new Map<number, Open>()
+/** Carried values that several sessions share, by the name of their state. */
+const states = new Map<string, Map<string, Tensor>>()
+
+const carriedOf = (state: string | undefined): Map<string, Tensor> => {
+  const carried = (state === undefined ? undefined : states.get(state)) ?? new Map<string, Tensor>()
+  if (state !== undefined) states.set(state, carried)
+  return carried
+}
 
 const open = async (request: Extract<Request, { ask: "open" }>): Promise<void> => {
   const { device, model, options, weights } = request
@@ -35,7 +43,7 @@ const open = async (request: Extract<Request, { ask: "open" }>): Promise<void> =
       }
     }
   })
-  sessions.set(request.session, { session, carried: new Map() })
+  sessions.set(request.session, { session, carried: carriedOf(request.state) })
 }
 
 const provider = (device: string): InferenceSession.ExecutionProviderConfig =>
@@ -43,7 +51,11 @@ const provider = (device: string): InferenceSession.ExecutionProviderConfig =>
 
 const run = async (request: Extract<Request, { ask: "run" }>): Promise<Record<string, TensorData>> => {
   const { carried, session } = found(request.session)
-  const feeds: Record<string, Tensor> = Object.fromEntries(carried)
+  const feeds: Record<string, Tensor> = {}
+  for (const name of session.inputNames) {
+    const value = carried.get(name)
+    if (value !== undefined) feeds[name] = value
+  }
   for (const [name, value] of Object.entries(request.feeds)) feeds[name] = toTensor(value)
   const missing = session.inputNames.filter((name) => feeds[name] === undefined)
   if (missing.length > 0) throw new Error(`no value was given or carried for the inputs ${missing.join(", ")}`)
@@ -55,6 +67,11 @@ const run = async (request: Extract<Request, { ask: "run" }>): Promise<Record<st
   return Object.fromEntries(request.fetch.map((name) => [name, fromTensor(results[name], name, name in request.carry)]))
 }
 
+const write = (request: Extract<Request, { ask: "write" }>): void => {
+  const { carried } = found(request.session)
+  for (const [name, value] of Object.entries(request.values)) carried.set(name, toTensor(value))
+}
+
 const read = (request: Extract<Request, { ask: "read" }>): Record<string, TensorData> => ({
   value: fromTensor(found(request.session).carried.get(request.input), request.input, true)
 })
@@ -62,6 +79,9 @@ const read = (request: Extract<Request, { ask: "read" }>): Record<string, Tensor
 const close = async (number: number): Promise<void> => {
   const entry = sessions.get(number)
   sessions.delete(number)
+  for (const [name, carried] of states) {
+    if (![...sessions.values()].some((other) => other.carried === carried)) states.delete(name)
+  }
   await entry?.session.release()
 }
 
@@ -98,6 +118,9 @@ const serve = async (request: Request): Promise<Readonly<Record<string, TensorDa
       return {}
     case "run":
       return run(request)
+    case "write":
+      write(request)
+      return {}
     case "read":
       return read(request)
     case "close":

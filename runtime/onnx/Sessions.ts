@@ -15,6 +15,11 @@ export interface OpenOptions extends SessionOptions {
   readonly device: string
   /** The folder that the locations of the program's external data are relative to. */
   readonly weights?: string
+  /**
+   * Sessions of a device that are opened with the same state share what they carry: one program computes a value, another
+   * reads it, and it stays with the device's worker. It ends with the last of them.
+   */
+  readonly state?: string
 }
 
 export interface RunRequest<Output extends string> {
@@ -41,6 +46,8 @@ export interface Session {
   readonly run: <Output extends string>(
     request: RunRequest<Output>
   ) => Effect.Effect<Readonly<Record<Output, TensorData>>, SessionError>
+  /** Puts values where carried ones are: the next runs are fed them. Their buffers are moved to the worker. */
+  readonly write: (values: Readonly<Record<string, TensorData>>) => Effect.Effect<void, SessionError>
   /** A copy of the value carried for an input. */
   readonly read: (input: string) => Effect.Effect<TensorData, SessionError>
 }
@@ -67,15 +74,16 @@ export class Sessions extends Context.Service<Sessions, {
         return started
       }
       const open = Effect.fn("Sessions.open")(function*(program: Program, options: OpenOptions) {
-        const { device, weights, ...sessionOptions } = options
+        const { device, state, weights, ...sessionOptions } = options
         const session = count++
         const worker = workerOf(device)
         const failure = (operation: SessionError["operation"]) => (problem: string) =>
           new SessionError({ program: program.name, device, operation, problem, remedy: remedyFor(problem, device) })
         yield* Effect.acquireRelease(
-          worker.ask({ ask: "open", session, model: program.model, device, weights, options: sessionOptions }).pipe(
-            Effect.mapError(failure("open"))
-          ),
+          worker.ask({ ask: "open", session, model: program.model, device, weights, state, options: sessionOptions })
+            .pipe(
+              Effect.mapError(failure("open"))
+            ),
           () => worker.ask({ ask: "close", session }).pipe(Effect.ignore)
         )
         return sessionOf(program, worker, session, failure)
@@ -101,6 +109,12 @@ const sessionOf = (
       Effect.mapError(failure("run"))
     )
     return values
+  }),
+  write: Effect.fn("Session.write")(function*(given) {
+    const problem = checkRequest(program, { feeds: given, fetch: [] })
+    if (problem !== undefined) return yield* failure("run")(problem)
+    const { feeds: values, transfer } = packed(given, true)
+    yield* worker.ask({ ask: "write", session, values }, transfer).pipe(Effect.mapError(failure("run")))
   }),
   read: Effect.fn("Session.read")(function*(input) {
     const { value } = yield* worker.ask({ ask: "read", session, input }).pipe(Effect.mapError(failure("read")))

@@ -20,6 +20,8 @@ export type Request =
     readonly model: Uint8Array
     readonly device: string
     readonly weights: string | undefined
+    /** Sessions of a worker with the same name here share their carried values. */
+    readonly state: string | undefined
     readonly options: SessionOptions
   }
   | {
@@ -29,6 +31,7 @@ export type Request =
     readonly fetch: ReadonlyArray<string>
     readonly carry: Readonly<Record<string, string>>
   }
+  | { readonly ask: "write"; readonly session: number; readonly values: Readonly<Record<string, TensorData>> }
   | { readonly ask: "read"; readonly session: number; readonly input: string }
   | { readonly ask: "close"; readonly session: number }
   | { readonly ask: "end" }

@@ -3,6 +3,7 @@ import type { ModelConfig } from "./model/ModelConfig.ts"
 import type { GenerateRequest, TrainRequest } from "./Policy.ts"
 import { PolicyRequestError } from "./PolicyError.ts"
 import type { Sequence } from "./SequenceBatch.ts"
+import type { Extent, Objective, TrainItem } from "./train/Objective.ts"
 
 type Operation = "generate" | "score" | "train"
 
@@ -119,22 +120,67 @@ function* trainRules(config: ModelConfig, request: TrainRequest): Iterable<Rule>
     yield { holds: beta >= 0 && beta < 1, place: "betas", problem: `hold ${beta}`, remedy: "Each must be in [0, 1)." }
   }
   yield { holds: request.clip > 0, place: "clip", problem: `is ${request.clip}`, remedy: "It must be positive." }
-  for (const [step, sequences] of request.steps.entries()) {
+  const { objective } = request
+  for (const [step, items] of request.steps.entries()) {
     yield {
-      holds: sequences.length > 0,
+      holds: items.length > 0,
       place: `steps[${step}]`,
       problem: "is empty",
-      remedy: "Give each step a sequence, or leave the step out."
+      remedy: "Give each step an item, or leave the step out."
     }
-    for (const [index, sequence] of sequences.entries()) {
-      const place = `steps[${step}][${index}]`
-      yield* sequenceRules(config, place, sequence)
-      yield {
-        holds: Number.isFinite(sequence.weight),
-        place: `${place}.weight`,
-        problem: `is ${sequence.weight}`,
-        remedy: "Weights must be finite numbers."
-      }
+    for (const [index, item] of items.entries()) yield* itemRules(config, objective, `steps[${step}][${index}]`, item)
+  }
+}
+
+function* itemRules(config: ModelConfig, objective: Objective, place: string, item: TrainItem): Iterable<Rule> {
+  const count = item.sequences.length
+  yield {
+    holds: count >= 1 && count <= objective.sequencesPerItem,
+    place,
+    problem: `has ${count} sequences`,
+    remedy: `The objective ${objective.name} takes items of at most ${objective.sequencesPerItem}, and at least one.`
+  }
+  for (const [index, sequence] of item.sequences.entries()) {
+    yield* sequenceRules(config, objective.sequencesPerItem === 1 ? place : `${place}.sequences[${index}]`, sequence)
+  }
+  for (const [name, extent] of Object.entries(objective.values)) {
+    const given = item.values[name]
+    yield {
+      holds: given !== undefined && hasExtent(given, extent, item),
+      place: `${place}.${name}`,
+      problem: given === undefined ? "is missing" : `does not hold one number per ${extent}`,
+      remedy: `The objective ${objective.name} needs it; ${extents[extent]}.`
+    }
+    const stray = flatNumbers(given).find((value) => !Number.isFinite(value))
+    yield {
+      holds: stray === undefined,
+      place: `${place}.${name}`,
+      problem: `is ${stray}`,
+      remedy: "Values must be finite numbers."
     }
   }
 }
+
+const extents = {
+  item: "it is a number",
+  sequence: "it is a list with a number for each sequence",
+  prediction: "it is a list, for each sequence, of a number for each response token"
+}
+
+type Given = TrainItem["values"][string]
+
+const hasExtent = (given: Given, extent: Extent, { sequences }: TrainItem): boolean => {
+  if (typeof given === "number") return extent === "item"
+  if (extent === "item" || given.length !== sequences.length) return false
+  return sequences.every(({ response }, index) => {
+    const own = given[index]
+    return typeof own === "number" ? extent === "sequence" : extent === "prediction" && own?.length === response.length
+  })
+}
+
+const flatNumbers = (given: Given | undefined): ReadonlyArray<number> =>
+  given === undefined
+    ? []
+    : typeof given === "number"
+    ? [given]
+    : given.flatMap((own) => typeof own === "number" ? [own] : Array.from(own))

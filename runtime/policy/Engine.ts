@@ -13,6 +13,6 @@ export interface Engine {
   readonly limits: BatchLimits
   /** Loads a program that reads the checkpoint's weights; loaded once for each key. */
   readonly program: (key: string, build: () => Graph) => Effect.Effect<Session, SessionError>
-  /** Loads a program of its own: whoever trains must not share its state. */
-  readonly fresh: (build: () => Graph) => Effect.Effect<Session, SessionError>
+  /** Loads a program of its own; those with the same `state` share what they carry. */
+  readonly fresh: (build: () => Graph, state?: string) => Effect.Effect<Session, SessionError>
 }

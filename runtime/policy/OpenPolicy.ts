@@ -32,10 +32,14 @@ export const openPolicy = Effect.fn("Policy.open")(function*(
   const checkpoint = yield* openCheckpoint(directory)
   const { config } = checkpoint
   const tokenizer = yield* openTokenizer(directory, config.vocabularySize)
-  const fresh = (build: () => Graph) =>
-    Effect.suspend(() => sessions.open(serialiseProgram(build()), { device, weights: checkpoint.directory })).pipe(
-      Scope.provide(scope)
-    )
+  const fresh = (build: () => Graph, state?: string) =>
+    Effect.suspend(() =>
+      sessions.open(serialiseProgram(build()), {
+        device,
+        weights: checkpoint.directory,
+        ...(state !== undefined && { state })
+      })
+    ).pipe(Scope.provide(scope))
   const loaded = new Map<string, Session>()
   const loading = yield* Semaphore.make(1)
   const program: Engine["program"] = (key, build) =>

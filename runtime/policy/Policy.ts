@@ -5,9 +5,10 @@ import type { SessionError } from "../onnx/SessionError.ts"
 import type { CheckpointError } from "./checkpoint/CheckpointError.ts"
 import type { ModelConfig } from "./model/ModelConfig.ts"
 import type { PolicyRequestError, TrainingDiverged } from "./PolicyError.ts"
-import type { Sequence, WeightedSequence } from "./SequenceBatch.ts"
+import type { Sequence } from "./SequenceBatch.ts"
 import type { PolicyTokenizer } from "./tokenizer/PolicyTokenizer.ts"
 import type { Schedule } from "./train/LearningRate.ts"
+import type { Objective, TrainItem } from "./train/Objective.ts"
 
 export interface Prompt {
   /** Keys the sampling noise, with the seed and the candidate's index. */
@@ -59,11 +60,10 @@ export interface Score {
 }
 
 export interface TrainRequest {
-  /**
-   * The sequences of each optimiser step. The loss of a step is - sum_i weight_i sum_t log pi(response_it | ...):
-   * any normaliser (batch size, token count) belongs in the weights.
-   */
-  readonly steps: ReadonlyArray<ReadonlyArray<WeightedSequence>>
+  /** What is minimised: `weightedNll` and the other losses of runtime/policy/loss. */
+  readonly objective: Objective
+  /** The items of each optimiser step. The loss of a step is the sum over its items, whose values carry any normaliser. */
+  readonly steps: ReadonlyArray<ReadonlyArray<TrainItem>>
   readonly learningRate: number
   readonly schedule: Schedule
   readonly warmupSteps: number
@@ -73,6 +73,10 @@ export interface TrainRequest {
   readonly clip: number
   readonly betas: readonly [number, number]
   readonly epsilon: number
+  /** Seeds dropout, where the trained tensors have it. Default 0. */
+  readonly seed?: number
+  /** Keep the state of training in this directory every so many steps, and continue from the state found there. */
+  readonly resume?: { readonly directory: string; readonly everySteps: number }
   readonly onStep?: (step: TrainStep) => Effect.Effect<void>
 }
 
@@ -83,6 +87,8 @@ export interface TrainStep {
   readonly loss: number
   /** Global norm of the gradient before clipping. */
   readonly gradNorm: number
+  /** What the objective reports beside its loss, by TRL's names where there is one. */
+  readonly metrics: Readonly<Record<string, number>>
   readonly learningRate: number
   /** Response tokens of the step. */
   readonly tokens: number
@@ -109,5 +115,5 @@ export interface Policy {
   /** Leaves the policy as it is; the trained weights are reached through `save`. Progress is reported by `onStep`. */
   readonly train: (
     request: TrainRequest
-  ) => Effect.Effect<Trained, PolicyRequestError | TrainingDiverged | SessionError | SafetensorsError>
+  ) => Effect.Effect<Trained, PolicyRequestError | TrainingDiverged | SessionError | SafetensorsError | CheckpointError>
 }

@@ -1,7 +1,7 @@
 /** From hidden states to what is kept of next-token distributions: log-probs of given tokens, and entropies. */
 import type { Tensor } from "../../onnx/Graph.ts"
 import { exp, mul, neg } from "../../onnx/ops/Arithmetic.ts"
-import { gather, gatherElements } from "../../onnx/ops/Index.ts"
+import { gatherElements } from "../../onnx/ops/Index.ts"
 import { squeeze, unsqueeze } from "../../onnx/ops/Layout.ts"
 import { cast } from "../../onnx/ops/Logic.ts"
 import { linear } from "../../onnx/ops/MatMul.ts"
@@ -16,14 +16,27 @@ import type { Weights } from "../model/Weights.ts"
 export const logitsOf = (config: ModelConfig, weights: Weights, hidden: Tensor): Tensor =>
   scope("head", () => cast(linear(finalNorm(config, weights, hidden), headWeight(config, weights)), "float32"))
 
-/**
- * log softmax of the logits at chosen positions: [predictions, vocabularySize]. Positions index the hidden states
- * [batch * length, hiddenSize]; no logits exist for any other position.
- */
-export const predictionLogProbs = (config: ModelConfig, weights: Weights, hidden: Tensor, positions: Tensor): Tensor =>
-  logSoftmax(logitsOf(config, weights, gather(hidden, cast(positions, "int64"))))
+/** Log-probs of target tokens and entropies of their distributions, float32 [predictions] each. */
+export interface TokenDistributions {
+  readonly logProbs: Tensor
+  readonly entropies: () => Tensor
+}
 
-/** Log-probs [..., vocabularySize] at the target tokens [...]. The one place where batch x length x vocabulary would be chunked. */
+/**
+ * Of next-token distributions at hidden states [predictions, hiddenSize], those that predict `targets` int [predictions].
+ * No logits exist for any other position.
+ */
+export const tokenLogProbs = (
+  config: ModelConfig,
+  weights: Weights,
+  hidden: Tensor,
+  targets: Tensor
+): TokenDistributions => {
+  const logProbs = logSoftmax(logitsOf(config, weights, hidden))
+  return { logProbs: picked(logProbs, targets), entropies: () => entropyOf(logProbs) }
+}
+
+/** Log-probs [..., vocabularySize] at the target tokens [...]. */
 export const picked = (logProbs: Tensor, targets: Tensor): Tensor =>
   squeeze(gatherElements(logProbs, unsqueeze(cast(targets, "int64"), [-1]), -1), [-1])
 

@@ -1,5 +1,7 @@
 import { type Graph, graph, input, output } from "../../onnx/Graph.ts"
-import { entropyOf, picked, predictionLogProbs } from "../head/TokenLogProbs.ts"
+import { gather } from "../../onnx/ops/Index.ts"
+import { cast } from "../../onnx/ops/Logic.ts"
+import { tokenLogProbs } from "../head/TokenLogProbs.ts"
 import { hiddenStates } from "../model/CausalAttention.ts"
 import type { ModelConfig } from "../model/ModelConfig.ts"
 import type { WeightSource } from "../model/Weights.ts"
@@ -14,8 +16,9 @@ export const scoreProgram = (config: ModelConfig, source: WeightSource): Graph =
   const positions = input(program, "positions", "int32", ["predictions"])
   const targets = input(program, "targets", "int32", ["predictions"])
   const weights = source(program)
-  const logProbs = predictionLogProbs(config, weights, hiddenStates(config, weights, tokens), positions)
-  output("logProbs", picked(logProbs, targets))
-  output("entropies", entropyOf(logProbs))
+  const hidden = gather(hiddenStates(config, weights, tokens), cast(positions, "int64"))
+  const { entropies, logProbs } = tokenLogProbs(config, weights, hidden, targets)
+  output("logProbs", logProbs)
+  output("entropies", entropies())
   return program
 }

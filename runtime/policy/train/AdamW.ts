@@ -10,16 +10,25 @@ export interface StepNumbers<Value> {
   readonly clip: Value
   /** 1 - learningRate * weightDecay */
   readonly shrink: Value
-  /** learningRate / (1 - beta1^t) */
+  /** learningRate sqrt(1 - beta2^t) / (1 - beta1^t) */
   readonly stepSize: Value
   /** 1 - beta1 */
   readonly momentRate: Value
   /** 1 - beta2 */
   readonly squareRate: Value
-  /** 1 / sqrt(1 - beta2^t) */
-  readonly squareScale: Value
+  /** epsilon sqrt(1 - beta2^t) */
   readonly epsilon: Value
 }
+
+/** Makes each of the numbers by its name. */
+export const eachStepNumber = <Value>(make: (name: keyof StepNumbers<Value>) => Value): StepNumbers<Value> => ({
+  clip: make("clip"),
+  shrink: make("shrink"),
+  stepSize: make("stepSize"),
+  momentRate: make("momentRate"),
+  squareRate: make("squareRate"),
+  epsilon: make("epsilon")
+})
 
 export interface Hyperparameters {
   readonly learningRate: number
@@ -30,27 +39,20 @@ export interface Hyperparameters {
 }
 
 /** The numbers of optimiser step `t` (1-based). */
-export const stepNumbers = (hyper: Hyperparameters, t: number): StepNumbers<number> => ({
-  clip: hyper.clip,
-  shrink: 1 - hyper.learningRate * hyper.weightDecay,
-  stepSize: hyper.learningRate / (1 - hyper.betas[0] ** t),
-  momentRate: 1 - hyper.betas[0],
-  squareRate: 1 - hyper.betas[1],
-  squareScale: 1 / Math.sqrt(1 - hyper.betas[1] ** t),
-  epsilon: hyper.epsilon
-})
-
-/** Numbers that make a step leave weights and moments as they are: while the gradients of a step are still summed up. */
-export const idleNumbers = (hyper: Hyperparameters): StepNumbers<number> => ({
-  ...stepNumbers(hyper, 1),
-  shrink: 1,
-  stepSize: 0,
-  momentRate: 0,
-  squareRate: 0
-})
+export const stepNumbers = (hyper: Hyperparameters, t: number): StepNumbers<number> => {
+  const spread = Math.sqrt(1 - hyper.betas[1] ** t)
+  return {
+    clip: hyper.clip,
+    shrink: 1 - hyper.learningRate * hyper.weightDecay,
+    stepSize: hyper.learningRate * spread / (1 - hyper.betas[0] ** t),
+    momentRate: 1 - hyper.betas[0],
+    squareRate: 1 - hyper.betas[1],
+    epsilon: hyper.epsilon * spread
+  }
+}
 
 /** A weight with the running means of its gradient and of its gradient's square. */
-export interface Trainable {
+export interface Moments {
   readonly weight: Tensor
   readonly moment: Tensor
   readonly square: Tensor
@@ -64,21 +66,20 @@ export const globalNorm = (gradients: ReadonlyArray<Tensor>): Tensor =>
 export const clipFactor = (norm: Tensor, clip: Tensor): Tensor => minimum(div(clip, add(norm, 1e-6)), 1)
 
 /**
- * One step of AdamW for a weight w with gradient g:
+ * One step of AdamW for a weight w with gradient g, clipped by a factor f:
  *
- *     m' = m + (1 - beta1) (g - m)         v' = v + (1 - beta2) (g^2 - v)
- *     w' = (1 - rate decay) w - rate / (1 - beta1^t) m' / (sqrt(v' / (1 - beta2^t)) + epsilon)
+ *     m' = beta1 m + (1 - beta1) f g         v' = beta2 v + (1 - beta2) (f g)^2
+ *     w' = (1 - rate decay) w - rate m' / (1 - beta1^t) / (sqrt(v' / (1 - beta2^t)) + epsilon)
  *
- * Decay applies to matrices only, not to the one-dimensional norm weights.
+ * written with as few passes over the weight as it takes: every number is folded into a scalar first. Decay applies to
+ * matrices only, not to one-dimensional norm weights and biases.
  */
-export const adamW = (
-  { moment, square: mean, weight }: Trainable,
-  gradient: Tensor,
-  numbers: StepNumbers<Tensor>
-): Trainable => {
-  const nextMoment = add(moment, mul(sub(gradient, moment), numbers.momentRate))
-  const nextSquare = add(mean, mul(sub(square(gradient), mean), numbers.squareRate))
-  const spread = add(mul(sqrt(nextSquare), numbers.squareScale), numbers.epsilon)
-  const kept = weight.shape.length > 1 ? mul(weight, numbers.shrink) : weight
-  return { weight: sub(kept, mul(div(nextMoment, spread), numbers.stepSize)), moment: nextMoment, square: nextSquare }
+export const adamW = (before: Moments, gradient: Tensor, factor: Tensor, numbers: StepNumbers<Tensor>): Moments => {
+  const { momentRate, squareRate } = numbers
+  const moment = add(mul(before.moment, sub(1, momentRate)), mul(gradient, mul(momentRate, factor)))
+  const change = square(mul(gradient, mul(sqrt(squareRate), factor)))
+  const mean = add(mul(before.square, sub(1, squareRate)), change)
+  const direction = div(mul(moment, numbers.stepSize), add(sqrt(mean), numbers.epsilon))
+  const kept = before.weight.shape.length > 1 ? mul(before.weight, numbers.shrink) : before.weight
+  return { weight: sub(kept, direction), moment, square: mean }
 }

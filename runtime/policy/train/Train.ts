@@ -1,127 +1,128 @@
-/** Trains a copy of the policy's weights; they stay with the device's worker from the first step to `save`. */
+/** Trains a copy of the policy's weights, or an adapter beside them; they stay with the device's worker until `save`. */
 import * as Effect from "effect/Effect"
-import type { Session } from "../../onnx/Sessions.ts"
-import type { TensorData } from "../../onnx/TensorData.ts"
-import { sequenceBatches } from "../Batches.ts"
-import { saveCheckpoint } from "../checkpoint/SaveCheckpoint.ts"
 import { checkTrain } from "../CheckRequest.ts"
 import type { Engine } from "../Engine.ts"
-import { modelTensors } from "../model/ModelTensors.ts"
 import type { Trained, TrainRequest, TrainStep } from "../Policy.ts"
 import { TrainingDiverged } from "../PolicyError.ts"
-import { inputLength, sequenceBatch, type WeightedSequence } from "../SequenceBatch.ts"
-import { type Hyperparameters, idleNumbers, stepNumbers } from "./AdamW.ts"
+import { stepNumbers } from "./AdamW.ts"
 import { learningRateAt } from "./LearningRate.ts"
-import { nextName, stateInputs, trainProgram } from "./TrainProgram.ts"
+import { microBatch } from "./MicroBatch.ts"
+import { type PlannedBatch, type PlannedStep, planRuns, planStep } from "./PlanSteps.ts"
+import { allWeights } from "./Trainable.ts"
+import { initialState, openTrainingDevice, type StepValues, type TrainingDevice } from "./TrainingDevice.ts"
+import { readTrainingState, requestDigest, writeTrainingState } from "./TrainingState.ts"
+import { stateNames, trainedTensors, type Training, updated } from "./TrainPrograms.ts"
 
 export const train = (engine: Engine) =>
   Effect.fn("Policy.train")(function*(request: TrainRequest) {
-    const { checkpoint } = engine
-    const problem = checkTrain(checkpoint.config, request)
+    const { config } = engine.checkpoint
+    const problem = checkTrain(config, request)
     if (problem !== undefined) return yield* problem
-    const plan = request.steps.map((sequences) => microBatches(engine, sequences))
-    const accumulate = plan.some((batches) => batches.length > 1)
-    const session = yield* engine.fresh(() => trainProgram(checkpoint.config, accumulate))
-    const state = stateInputs(checkpoint.config, accumulate)
-    const carry = Object.fromEntries([...state.keys()].map((name) => [nextName(name), name]))
-    let initial = yield* initialState(engine, state)
+    const training: Training = { config, trainable: allWeights(engine.checkpoint), objective: request.objective }
+    const plan = request.steps.map((items, index) => planStep(config, request.objective, items, index, engine.limits))
+    const device = yield* openTrainingDevice(engine, training)
+    const digest = requestDigest(request)
+    const resumed = request.resume && (yield* readTrainingState(request.resume.directory, digest))
+    const taken: Array<TrainStep> = [...(resumed?.steps ?? [])]
+    yield* device.write(resumed?.state ?? initialState(training, yield* training.trainable.initial))
 
-    const steps: Array<TrainStep> = []
-    for (const [index, batches] of plan.entries()) {
-      const learningRate = learningRateAt(request, index, plan.length)
-      const hyper: Hyperparameters = { ...request, learningRate }
-      let loss = 0
-      let gradNorm = 0
-      for (const [part, members] of batches.entries()) {
-        const last = part === batches.length - 1
-        const { positions, targets, tokens, weights } = sequenceBatch(members, engine.padId)
-        const values = yield* session.run({
-          feeds: {
-            ...initial,
-            ...numbers(last ? stepNumbers(hyper, index + 1) : idleNumbers(hyper)),
-            ...(accumulate && numbers({ keep: last ? 0 : 1 })),
-            tokens,
-            positions,
-            targets,
-            weights
-          },
-          fetch: ["loss", "gradNorm"],
-          carry,
-          move: true
-        })
-        initial = {}
-        loss += Number(values.loss.data[0])
-        gradNorm = Number(values.gradNorm.data[0])
+    const saveState = Effect.suspend(() =>
+      request.resume === undefined
+        ? Effect.void
+        : Effect.flatMap(
+          device.read(updated),
+          (state) => writeTrainingState(request.resume?.directory ?? "", { digest, steps: taken, state })
+        )
+    )
+    let saved = taken.length
+    for (const run of planRuns(config, plan.slice(taken.length))) {
+      for (const [position, values] of (yield* takeSteps(engine, device, request, run)).entries()) {
+        const step = describeStep(request, run[position]?.index ?? 0, values)
+        const diverged = divergence(step)
+        if (diverged !== undefined) {
+          yield* saveState
+          return yield* diverged
+        }
+        taken.push(step)
+        yield* request.onStep?.(step) ?? Effect.void
       }
-      const step = {
-        step: index + 1,
-        totalSteps: plan.length,
-        loss,
-        gradNorm,
-        learningRate,
-        tokens: responseTokens(request, index)
+      if (taken.length - saved >= (request.resume?.everySteps ?? Infinity)) {
+        yield* saveState
+        saved = taken.length
       }
-      const diverged = divergence(step)
-      if (diverged !== undefined) return yield* diverged
-      steps.push(step)
-      yield* request.onStep?.(step) ?? Effect.void
     }
     const trained: Trained = {
-      steps,
+      steps: taken,
       save: (directory) =>
-        readWeights(engine, session, steps.length > 0).pipe(
-          Effect.flatMap((weights) => saveCheckpoint(checkpoint, weights, directory))
-        )
+        Effect.gen(function*() {
+          const state = yield* device.read(["weight"])
+          const values = new Map(
+            trainedTensors(training).flatMap(([name]) => {
+              const value = state.get(stateNames.weight(name))
+              return value === undefined ? [] : [[name, value] as const]
+            })
+          )
+          yield* training.trainable.save(values, directory)
+        })
     }
     return trained
   })
 
-/** Groups of a step's sequences that fit in memory together. A sequence of weight 0 has no gradient and is left out. */
-const microBatches = (
-  { checkpoint, limits }: Engine,
-  sequences: ReadonlyArray<WeightedSequence>
-): ReadonlyArray<ReadonlyArray<WeightedSequence>> => {
-  const weighted = sequences.filter(({ weight }) => weight !== 0)
-  const members = weighted.length === 0 ? sequences.slice(0, 1) : weighted
-  return sequenceBatches(checkpoint.config, members.map(inputLength), "train", limits).map((indices) =>
-    indices.flatMap((index) => members[index] ?? [])
-  )
-}
-
-/** The checkpoint's weights, and zeros for moments and gradient sums: fed to the first run, carried from then on. */
-const initialState = Effect.fnUntraced(
-  function*({ checkpoint }: Engine, state: ReadonlyMap<string, ReadonlyArray<number>>) {
-    const weights = yield* checkpoint.load
-    const feeds: Record<string, TensorData> = {}
-    for (const [name, dims] of state) {
-      const size = dims.reduce((product, dim) => product * dim, 1)
-      feeds[name] = weights.get(name) ?? { dtype: "float32", dims, data: new Float32Array(size) }
+/** The values of each step of a run, up to the first that is not finite. */
+const takeSteps = Effect.fnUntraced(
+  function*(engine: Engine, device: TrainingDevice, request: TrainRequest, run: ReadonlyArray<PlannedStep>) {
+    const feeds = (step: PlannedStep, { items, shape }: PlannedBatch, part: number) => ({
+      ...microBatch(request.objective, items, shape, engine.padId),
+      dropoutKey: {
+        dtype: "int32" as const,
+        dims: [],
+        data: Int32Array.of(dropoutKey(request.seed ?? 0, step.index, part))
+      }
+    })
+    const numbers = run.map(({ index }) =>
+      stepNumbers({ ...request, learningRate: learningRateAt(request, index, request.steps.length) }, index + 1)
+    )
+    const [step] = run
+    const [now] = numbers
+    if (step === undefined || now === undefined) return []
+    if (step.batches.length === 1) {
+      return yield* device.steps(run.flatMap((step) => step.batches.map((batch) => feeds(step, batch, 0))), numbers)
     }
-    return feeds
+    const parts = yield* Effect.forEach(
+      step.batches.entries(),
+      ([part, batch]) => device.gradients(feeds(step, batch, part))
+    )
+    return [{ ...sumOf(parts), gradNorm: yield* device.apply(now) }]
   }
 )
 
-const readWeights = Effect.fnUntraced(function*({ checkpoint }: Engine, session: Session, trained: boolean) {
-  if (!trained) return yield* checkpoint.load
-  const weights = new Map<string, TensorData>()
-  for (const name of modelTensors(checkpoint.config).keys()) weights.set(name, yield* session.read(name))
-  return weights
+const sumOf = (parts: ReadonlyArray<Omit<StepValues, "gradNorm">>) => {
+  const metrics: Record<string, number> = {}
+  for (const part of parts) {
+    for (const [name, value] of Object.entries(part.metrics)) metrics[name] = (metrics[name] ?? 0) + value
+  }
+  return { loss: parts.reduce((sum, { loss }) => sum + loss, 0), metrics }
+}
+
+/** An int32 that differs between micro-batches, so that each has dropout of its own. */
+const dropoutKey = (seed: number, step: number, part: number): number =>
+  Math.imul(Math.imul(seed + 0x9e3779b9, 0x85ebca6b) + step, 0xc2b2ae35) + Math.imul(part + 1, 0x27d4eb2f) | 0
+
+const describeStep = (request: TrainRequest, index: number, { gradNorm, loss, metrics }: StepValues): TrainStep => ({
+  step: index + 1,
+  totalSteps: request.steps.length,
+  loss,
+  gradNorm,
+  metrics,
+  learningRate: learningRateAt(request, index, request.steps.length),
+  tokens: (request.steps[index] ?? []).reduce(
+    (sum, { sequences }) => sequences.reduce((tokens, { response }) => tokens + response.length, sum),
+    0
+  )
 })
 
-const numbers = (values: object): Readonly<Record<string, TensorData>> =>
-  Object.fromEntries(
-    Object.entries(values).map(([name, value]) => [
-      name,
-      { dtype: "float32", dims: [], data: Float32Array.of(Number(value)) }
-    ])
-  )
-
-const responseTokens = (request: TrainRequest, index: number): number =>
-  (request.steps[index] ?? []).reduce((sum, { response }) => sum + response.length, 0)
-
-const divergence = (step: TrainStep): TrainingDiverged | undefined => {
-  const { gradNorm, learningRate, loss, totalSteps } = step
+const divergence = ({ gradNorm, learningRate, loss, step, totalSteps }: TrainStep): TrainingDiverged | undefined => {
   if (Number.isFinite(loss) && Number.isFinite(gradNorm)) return undefined
   const [quantity, value] = Number.isFinite(loss) ? ["gradient norm", gradNorm] as const : ["loss", loss] as const
-  return new TrainingDiverged({ step: step.step, totalSteps, quantity, value: String(value), learningRate })
+  return new TrainingDiverged({ step, totalSteps, quantity, value: String(value), learningRate })
 }

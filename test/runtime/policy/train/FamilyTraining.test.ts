@@ -6,6 +6,7 @@ import { join } from "node:path"
 import { Sessions } from "../../../../runtime/onnx/Sessions.ts"
 import { toNumbers } from "../../../../runtime/onnx/TensorData.ts"
 import { openCheckpoint } from "../../../../runtime/policy/checkpoint/Checkpoint.ts"
+import { weightedItem, weightedNll } from "../../../../runtime/policy/loss/WeightedNll.ts"
 import { openPolicy } from "../../../../runtime/policy/OpenPolicy.ts"
 import type { TrainRequest } from "../../../../runtime/policy/Policy.ts"
 import { checkpointPath, families, reference, relativeDifference, sequences, type Summaries } from "../reference.ts"
@@ -41,13 +42,14 @@ const expectNear = (tensors: ReadonlyMap<string, ArrayLike<number>>, expected: S
 layer(Sessions.layer)("training of every family", (it) => {
   describe.each(families)("%s", (name) => {
     const expected = reference(name)
-    const all = sequences(expected)
+    const all = sequences(expected).map(weightedItem)
 
     it.effect("ten steps give the losses, gradient norms and weights of PyTorch's AdamW", () =>
       Effect.gen(function*() {
         const { training } = expected
         const { steps, weights } = yield* trained(name, {
           ...training,
+          objective: weightedNll,
           steps: training.steps.map(({ batch }) => batch.flatMap((index) => all[index] ?? []))
         })
         expect(steps.length).toBe(training.steps.length)
@@ -64,6 +66,7 @@ layer(Sessions.layer)("training of every family", (it) => {
         // One step with betas 0 and a large epsilon moves each weight by rate * g / (|g| + epsilon), about g for a rate of epsilon.
         const epsilon = 1e6
         const { steps, weights } = yield* trained(name, {
+          objective: weightedNll,
           steps: [all],
           learningRate: epsilon,
           schedule: "constant",

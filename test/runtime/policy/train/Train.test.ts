@@ -8,6 +8,7 @@ import { Sessions } from "../../../../runtime/onnx/Sessions.ts"
 import { toNumbers } from "../../../../runtime/onnx/TensorData.ts"
 import { openCheckpoint } from "../../../../runtime/policy/checkpoint/Checkpoint.ts"
 import { readWeights } from "../../../../runtime/policy/checkpoint/WeightFile.ts"
+import { weightedItem, weightedNll } from "../../../../runtime/policy/loss/WeightedNll.ts"
 import { openPolicy } from "../../../../runtime/policy/OpenPolicy.ts"
 import type { TrainRequest, TrainStep } from "../../../../runtime/policy/Policy.ts"
 import { checkpointPath, largestDifference, names, reference, sequences } from "../reference.ts"
@@ -20,9 +21,15 @@ const temporary = Effect.acquireRelease(
 
 const request = (name: string): TrainRequest => {
   const { training } = reference(name)
-  const all = sequences(reference(name))
-  return { ...training, steps: training.steps.map(({ batch }) => batch.flatMap((index) => all[index] ?? [])) }
+  const all = items(name)
+  return {
+    ...training,
+    objective: weightedNll,
+    steps: training.steps.map(({ batch }) => batch.flatMap((index) => all[index] ?? []))
+  }
 }
+
+const items = (name: string) => sequences(reference(name)).map(weightedItem)
 
 const weightsOf = Effect.fnUntraced(function*(path: string) {
   const weights = yield* readWeights(yield* readHeader(path))
@@ -66,7 +73,7 @@ layer(Sessions.layer)("train", (it) => {
         const epsilon = 1e6
         const { save, steps } = yield* policy.train({
           ...request(name),
-          steps: [sequences(reference(name))],
+          steps: [items(name)],
           learningRate: epsilon,
           schedule: "constant",
           warmupSteps: 0,
@@ -121,11 +128,15 @@ layer(Sessions.layer)("train", (it) => {
     Effect.gen(function*() {
       const all = sequences(reference(name))
       const policy = yield* openPolicy(checkpointPath(name), "cpu")
-      const once = { ...request(name), steps: [all.slice(1, 2)] }
+      const once = { ...request(name), steps: [all.slice(1, 2).map(weightedItem)] }
       const alone = yield* policy.train(once)
       const accompanied = yield* policy.train({
         ...once,
-        steps: [all.map((sequence, index) => index === 1 ? sequence : { ...sequence, weight: index === 2 ? 1e-30 : 0 })]
+        steps: [
+          all.map((sequence, index) =>
+            weightedItem(index === 1 ? sequence : { ...sequence, weight: index === 2 ? 1e-30 : 0 })
+          )
+        ]
       })
       expect(accompanied.steps[0]?.loss).toBeCloseTo(alone.steps[0]?.loss ?? Number.NaN, 5)
       expect(accompanied.steps[0]?.gradNorm).toBeCloseTo(alone.steps[0]?.gradNorm ?? Number.NaN, 4)
@@ -181,7 +192,7 @@ layer(Sessions.layer)("train", (it) => {
     Effect.gen(function*() {
       const policy = yield* openPolicy(checkpointPath(name), "cpu")
       const [first] = sequences(reference(name))
-      const step = (weight: number) => first === undefined ? [] : [{ ...first, weight }]
+      const step = (weight: number) => first === undefined ? [] : [weightedItem({ ...first, weight })]
       const error = yield* Effect.flip(policy.train({ ...request(name), steps: [step(1), step(1), step(1e39)] }))
       expect(error.message).toMatch(/training stopped at step 3 of 3: the loss is (NaN|-?Infinity)/)
     }))
@@ -191,14 +202,14 @@ layer(Sessions.layer)("train", (it) => {
       const policy = yield* openPolicy(checkpointPath(name), "cpu")
       const long = { prompt: new Int32Array(60).fill(7), response: new Int32Array(5).fill(8), weight: 1 }
       const failing = (partial: Partial<TrainRequest>) => Effect.flip(policy.train({ ...request(name), ...partial }))
-      expect((yield* failing({ steps: [[long]] })).message).toContain(
+      expect((yield* failing({ steps: [[weightedItem(long)]] })).message).toContain(
         "steps[0][0] has 65 tokens, more than the context of 64"
       )
       expect((yield* failing({ steps: [[]] })).message).toContain("steps[0] is empty")
-      expect((yield* failing({ steps: [[{ ...long, prompt: new Int32Array(0) }]] })).message).toContain(
+      expect((yield* failing({ steps: [[weightedItem({ ...long, prompt: new Int32Array(0) })]] })).message).toContain(
         "prompt is empty"
       )
-      expect((yield* failing({ steps: [[{ ...long, prompt: Int32Array.of(999) }]] })).message).toContain(
+      expect((yield* failing({ steps: [[weightedItem({ ...long, prompt: Int32Array.of(999) })]] })).message).toContain(
         "the token 999"
       )
       expect((yield* failing({ learningRate: Number.NaN })).message).toContain("learningRate is NaN")

@@ -1,0 +1,75 @@
+/** How the steps of a request run: which items share a forward pass, and which steps share a run. */
+import type { BatchLimits } from "../Batches.ts"
+import { sequenceBatches } from "../Batches.ts"
+import type { ModelConfig } from "../model/ModelConfig.ts"
+import { parameterCount } from "../model/ModelTensors.ts"
+import { type MicroBatchShape, shapeOf, tokensRead } from "./MicroBatch.ts"
+import type { Objective, TrainItem } from "./Objective.ts"
+
+export interface PlannedBatch {
+  readonly items: ReadonlyArray<TrainItem>
+  readonly shape: MicroBatchShape
+}
+
+export interface PlannedStep {
+  /** 0-based position in the request. */
+  readonly index: number
+  readonly batches: ReadonlyArray<PlannedBatch>
+}
+
+/** The micro-batches of a step: items of similar length, each group within the limits when padded to its longest. */
+export const planStep = (
+  config: ModelConfig,
+  objective: Objective,
+  items: ReadonlyArray<TrainItem>,
+  index: number,
+  limits: BatchLimits
+): PlannedStep => {
+  const lengths = items.map(({ sequences }) =>
+    sequences.reduce((most, sequence) => Math.max(most, tokensRead(sequence, objective.reads)), 1)
+  )
+  const perItem = objective.sequencesPerItem
+  const each = { ...limits, bytes: limits.bytes / perItem, tokens: Math.floor(limits.tokens / perItem) }
+  const batches = sequenceBatches(config, lengths, "train", each).map((indices) => {
+    const members = indices.flatMap((index) => items[index] ?? [])
+    return { items: members, shape: shapeOf(objective, members) }
+  })
+  return { index, batches }
+}
+
+/** Work after which a run ends, in floating-point operations: some seconds of two cores, so that interruption is heard. */
+const OPERATIONS_PER_RUN = 2e11
+const MOST_STEPS_PER_RUN = 16
+
+/**
+ * Neighbouring steps that run as one Loop: each of a single micro-batch, of equal shapes. The others stand alone.
+ * Grouping saves carrying weights and moments between runs, and changes no number.
+ */
+export const planRuns = (
+  config: ModelConfig,
+  steps: ReadonlyArray<PlannedStep>
+): ReadonlyArray<ReadonlyArray<PlannedStep>> => {
+  const runs: Array<Array<PlannedStep>> = []
+  for (const step of steps) {
+    const run = runs.at(-1)
+    const first = run?.[0]
+    if (run !== undefined && first !== undefined && run.length < stepsPerRun(config, step) && sameShape(first, step)) {
+      run.push(step)
+    } else runs.push([step])
+  }
+  return runs
+}
+
+const sameShape = (a: PlannedStep, b: PlannedStep): boolean =>
+  a.batches.length === 1 && b.batches.length === 1 &&
+  JSON.stringify(a.batches[0]?.shape) === JSON.stringify(b.batches[0]?.shape)
+
+/** Forward and backward take about six operations per parameter and token. */
+const stepsPerRun = (config: ModelConfig, { batches }: PlannedStep): number => {
+  const tokens = batches.reduce(
+    (sum, { items, shape }) => sum + shape.length * shape.items * (items[0]?.sequences.length ?? 1),
+    0
+  )
+  const operations = 6 * parameterCount(config) * tokens
+  return Math.max(1, Math.min(MOST_STEPS_PER_RUN, Math.floor(OPERATIONS_PER_RUN / operations)))
+}

@@ -1,0 +1,175 @@
+/** A training's state on one device, and the programs that move it on. */
+import * as Effect from "effect/Effect"
+import { randomUUID } from "node:crypto"
+import type { Graph } from "../../onnx/Graph.ts"
+import type { SessionError } from "../../onnx/SessionError.ts"
+import type { Session } from "../../onnx/Sessions.ts"
+import type { TensorData } from "../../onnx/TensorData.ts"
+import type { Engine } from "../Engine.ts"
+import type { StepNumbers } from "./AdamW.ts"
+import {
+  applyProgram,
+  gradientsProgram,
+  metricName,
+  nextName,
+  type StateKind,
+  stateNames,
+  stateShapes,
+  stepsProgram,
+  trainedTensors,
+  type Training,
+  updated
+} from "./TrainPrograms.ts"
+
+type Feeds = Readonly<Record<string, TensorData>>
+type State = ReadonlyMap<string, TensorData>
+
+/** What a micro-batch, or all micro-batches of a step, gave. */
+export interface LossValues {
+  readonly loss: number
+  readonly metrics: Readonly<Record<string, number>>
+}
+
+export interface StepValues extends LossValues {
+  readonly gradNorm: number
+}
+
+export interface TrainingDevice {
+  /** Sets weights and moments, by the names of `stateNames`. */
+  readonly write: (state: State) => Effect.Effect<void, SessionError>
+  /** Weights and moments as they are, by the same names. */
+  readonly read: (kinds: ReadonlyArray<StateKind>) => Effect.Effect<State, SessionError>
+  /** Whole optimiser steps in one Loop; as many results as steps were taken, the last of them not finite if it ended early. */
+  readonly steps: (
+    batches: ReadonlyArray<Feeds>,
+    numbers: ReadonlyArray<StepNumbers<number>>
+  ) => Effect.Effect<ReadonlyArray<StepValues>, SessionError>
+  /** Adds a micro-batch's gradients to the sums. */
+  readonly gradients: (batch: Feeds) => Effect.Effect<LossValues, SessionError>
+  /** Takes an optimiser step from the sums and clears them; the norm of the sums. */
+  readonly apply: (numbers: StepNumbers<number>) => Effect.Effect<number, SessionError>
+}
+
+export const openTrainingDevice = Effect.fn("TrainingDevice.open")(function*(engine: Engine, training: Training) {
+  const state = randomUUID()
+  const metrics = new Set<string>()
+  const programs = new Map<string, Session>()
+  const program = Effect.fnUntraced(function*(name: string, build: (training: Training) => Graph) {
+    const known = programs.get(name)
+    if (known !== undefined) return known
+    const session = yield* engine.fresh(() => build(training), state)
+    programs.set(name, session)
+    for (const output of session.program.outputs) if (output.name.startsWith(metricName(""))) metrics.add(output.name)
+    return session
+  })
+  const stepsSession = program("steps", stepsProgram)
+  const gradientsSession = program("gradients", gradientsProgram)
+  const applySession = program("apply", applyProgram)
+  const carry = (kinds: ReadonlyArray<StateKind>) =>
+    Object.fromEntries([...stateShapes(training, kinds).keys()].map((name) => [nextName(name), name]))
+
+  let summing = false
+  /** Gradient sums begin at zero, when they are first needed. */
+  const startSums = Effect.fnUntraced(function*(session: Session) {
+    if (summing) return
+    summing = true
+    yield* session.write(zerosOf(stateShapes(training, ["gradient"])))
+  })
+
+  const device: TrainingDevice = {
+    write: (values) => Effect.flatMap(stepsSession, (session) => session.write(Object.fromEntries(values))),
+    read: Effect.fnUntraced(function*(kinds) {
+      const session = yield* stepsSession
+      const values = new Map<string, TensorData>()
+      for (const name of stateShapes(training, kinds).keys()) values.set(name, yield* session.read(name))
+      return values
+    }),
+    steps: Effect.fnUntraced(function*(batches, numbers) {
+      const session = yield* stepsSession
+      const values = yield* session.run({
+        feeds: { ...stacked(batches), ...stacked(numbers.map(scalars)) },
+        fetch: ["loss", "gradNorm", ...metrics],
+        carry: carry(updated),
+        move: true
+      })
+      return Array.from({ length: values["loss"]?.dims[0] ?? 0 }, (_, step) => ({
+        ...lossValues(values, metrics, step),
+        gradNorm: at(values["gradNorm"], step)
+      }))
+    }),
+    gradients: Effect.fnUntraced(function*(batch) {
+      const session = yield* gradientsSession
+      yield* startSums(session)
+      const values = yield* session.run({
+        feeds: batch,
+        fetch: ["loss", ...metrics],
+        carry: carry(["gradient"]),
+        move: true
+      })
+      return lossValues(values, metrics, 0)
+    }),
+    apply: Effect.fnUntraced(function*(numbers) {
+      const session = yield* applySession
+      const values = yield* session.run({
+        feeds: scalars(numbers),
+        fetch: ["gradNorm"],
+        carry: carry([...updated, "gradient"])
+      })
+      return at(values.gradNorm, 0)
+    })
+  }
+  return device
+})
+
+/** The state at the first step: given weights, and moments of zero. */
+export const initialState = (training: Training, weights: ReadonlyMap<string, TensorData>): State =>
+  new Map([
+    ...Object.entries(zerosOf(stateShapes(training, ["moment", "square"]))),
+    ...trainedTensors(training).map(([name, dims]): [string, TensorData] => [
+      stateNames.weight(name),
+      weights.get(name) ?? { dtype: "float32", dims, data: new Float32Array(dims.reduce((n, size) => n * size, 1)) }
+    ])
+  ])
+
+const zerosOf = (shapes: ReadonlyMap<string, ReadonlyArray<number>>): Feeds =>
+  Object.fromEntries(
+    [...shapes].map(([name, dims]) => [
+      name,
+      { dtype: "float32", dims, data: new Float32Array(dims.reduce((n, size) => n * size, 1)) }
+    ])
+  )
+
+const scalars = (numbers: object): Feeds =>
+  Object.fromEntries(
+    Object.entries(numbers).map(([name, value]) => [
+      name,
+      { dtype: "float32", dims: [], data: Float32Array.of(Number(value)) }
+    ])
+  )
+
+/** Values of several steps along a new first axis. */
+const stacked = (steps: ReadonlyArray<Feeds>): Feeds => {
+  const [first = {}] = steps
+  return Object.fromEntries(
+    Object.entries(first).map(([name, { dims, dtype }]): [string, TensorData] => {
+      const parts = steps.flatMap((step) => step[name]?.data ?? [])
+      const size = dims.reduce((n, dim) => n * dim, 1)
+      const data = dtype === "int32" ? new Int32Array(size * parts.length) : new Float32Array(size * parts.length)
+      parts.forEach((part, index) => {
+        if (part instanceof Int32Array || part instanceof Float32Array) data.set(part, index * size)
+      })
+      return [name, { dtype, dims: [parts.length, ...dims], data }]
+    })
+  )
+}
+
+const lossValues = (
+  values: Readonly<Record<string, TensorData>>,
+  metrics: ReadonlySet<string>,
+  step: number
+): LossValues => ({
+  loss: at(values["loss"], step),
+  metrics: Object.fromEntries([...metrics].map((name) => [name.slice(metricName("").length), at(values[name], step)]))
+})
+
+const at = (value: TensorData | undefined, index: number): number => Number(value?.data[index])
