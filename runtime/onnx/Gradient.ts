@@ -18,24 +18,29 @@ export const gradients = <const Wrt extends ReadonlyArray<Tensor>>(
   if (loss.shape.length !== 0 || !isFloating(loss.dtype)) {
     fail("gradients", [loss], "the loss must be a floating scalar")
   }
-  for (const tensor of wrt) if (!isFloating(tensor.dtype)) fail("gradients", [tensor], "has no gradient by its type")
+  return pullback(loss, scalar(loss.graph, loss.dtype, 1), wrt)
+}
 
+/** Carries a gradient that arrives at `y`, of its shape, back to tensors of the graph: the gradients of sum(y dy), dy fixed. */
+export const pullback = <const Wrt extends ReadonlyArray<Tensor>>(y: Tensor, dy: Tensor, wrt: Wrt): OneEach<Wrt> => {
+  for (const tensor of wrt) if (!isFloating(tensor.dtype)) fail("gradients", [tensor], "has no gradient by its type")
   const dependent = new Set<Tensor>(wrt)
-  const path = nodesBefore(loss).filter((node) => {
+  const path = nodesBefore(y).filter((node) => {
     const depends = node.differentiable.some((tensor) => tensor !== undefined && dependent.has(tensor))
     if (depends) { for (const output of node.outputs) if (isFloating(output.dtype)) dependent.add(output) }
     return depends
   })
 
-  const found = new Map<Tensor, Tensor>([[loss, scalar(loss.graph, loss.dtype, 1)]])
+  const found = new Map<Tensor, Tensor>([[y, dy]])
   for (const node of path.toReversed()) {
     const outputs = node.outputs.map((output) => found.get(output))
     if (outputs.every((dy) => dy === undefined)) continue
     const place = node.place === "" ? "gradient" : `gradient/${node.place}`
-    const inputs = scope(place, () => gradientsOfNode(node, outputs))
+    const needed = node.differentiable.map((tensor) => tensor !== undefined && dependent.has(tensor))
+    const inputs = scope(place, () => gradientsOfNode(node, outputs, needed))
     node.differentiable.forEach((tensor, index) => {
       const gradient = inputs[index]
-      if (tensor === undefined || gradient === undefined || !dependent.has(tensor)) return
+      if (tensor === undefined || gradient === undefined || needed[index] !== true) return
       const sum = found.get(tensor)
       found.set(tensor, sum === undefined ? gradient : scope(place, () => add(sum, gradient)))
     })
@@ -56,11 +61,15 @@ const nodesBefore = (tensor: Tensor): ReadonlyArray<Node> => {
   return [...nodes].toSorted((a, b) => a.order - b.order)
 }
 
-const gradientsOfNode = (node: Node, outputs: ReadonlyArray<Tensor | undefined>): ReadonlyArray<Tensor | undefined> => {
+const gradientsOfNode = (
+  node: Node,
+  outputs: ReadonlyArray<Tensor | undefined>,
+  needed: ReadonlyArray<boolean>
+): ReadonlyArray<Tensor | undefined> => {
   if (node.gradient === undefined) {
     return fail(node.op, node.outputs, "has no gradient; use stopGradient around it, or differentiate inside its body")
   }
-  const inputs = node.gradient(outputs)
+  const inputs = node.gradient(outputs, needed)
   inputs.forEach((gradient, index) => {
     const tensor = node.differentiable[index]
     if (gradient === undefined || tensor === undefined) return

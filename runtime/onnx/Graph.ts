@@ -23,9 +23,13 @@ export type Attribute =
 
 /**
  * From the gradients of a node's outputs (undefined where an output does not reach the loss) to those of its inputs, by
- * position; undefined where none flows. Written in ops, so gradients have gradients.
+ * position; undefined where none flows. Written in ops, so gradients have gradients. `needed` tells which of them are
+ * asked for, to ops that compute several together; others may ignore it, as what no output needs is dropped.
  */
-export type Gradient = (outputs: ReadonlyArray<Tensor | undefined>) => ReadonlyArray<Tensor | undefined>
+export type Gradient = (
+  outputs: ReadonlyArray<Tensor | undefined>,
+  needed: ReadonlyArray<boolean>
+) => ReadonlyArray<Tensor | undefined>
 
 /** One op applied to tensors. */
 export interface Node {
@@ -76,6 +80,8 @@ export class Graph {
   readonly dimensions = new Map<Dim, { readonly tensor: Tensor; readonly axis: number }>()
   /** Tensors made once and shared: constants by their bytes, shape vectors by their spelling. */
   readonly shared = new Map<string, Tensor>()
+  /** Tensors from outside whose uses in this body stay in it, as if they were its own: what a recomputation starts from. */
+  readonly held = new Set<Tensor>()
   /** On the root only: the innermost graph being built, and names taken so far in the whole program. */
   innermost: Graph
   readonly names = new Map<string, number>()
@@ -207,13 +213,15 @@ interface Value {
 
 /** Adds a node with one output. An op without a gradient may be used anywhere but between a loss and what it is differentiated by. */
 export const emit = (
-  application: Application & Value & { readonly gradient?: (output: Tensor) => ReadonlyArray<Tensor | undefined> }
+  application: Application & Value & {
+    readonly gradient?: (output: Tensor, needed: ReadonlyArray<boolean>) => ReadonlyArray<Tensor | undefined>
+  }
 ): Tensor => {
   const { dtype, gradient, shape, ...rest } = application
   const [result] = emitMany({
     ...rest,
     outputs: [{ dtype, shape }],
-    ...(gradient && { gradient: ([dy]) => dy === undefined ? [] : gradient(dy) })
+    ...(gradient && { gradient: ([dy], needed) => dy === undefined ? [] : gradient(dy, needed) })
   })
   return result
 }
@@ -268,7 +276,7 @@ const homeOf = (op: string, inputs: ReadonlyArray<Tensor>): Graph => {
   if (first === undefined) return fail(op, [], "an op needs an input, to know its graph")
   const visible = first.graph.root.innermost.enclosing()
   const needed = inputs.map((tensor) => {
-    const depth = visible.indexOf(tensor.graph)
+    const depth = visible.findIndex((graph) => graph === tensor.graph || graph.held.has(tensor))
     if (depth === -1) fail(op, inputs, `${tensor.name} lives in ${tensor.graph.name}, which is not open here`)
     return depth
   })
