@@ -1,5 +1,5 @@
 /** What training changes: all weights of the model, or an adapter beside them. */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import type { SafetensorsError } from "../../../artifacts/Safetensors.ts"
 import type { Graph, Tensor } from "../../onnx/Graph.ts"
 import type { TensorData } from "../../onnx/TensorData.ts"

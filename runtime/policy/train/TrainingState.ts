@@ -50,7 +50,7 @@ export const requestDigest = (request: TrainRequest): string => {
       for (const [name, value] of Object.entries(values)) {
         const plain = typeof value === "number"
           ? value
-          : value.map((own) => typeof own === "number" ? own : [...Array.from(own)])
+          : value.map((own) => typeof own === "number" ? own : Array.from(own))
         hash.update(JSON.stringify([name, plain]))
       }
     }
