@@ -8,6 +8,7 @@
  */
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
+import type { Pairwise } from "./lossReference.ts"
 import type { Reference, Summaries } from "./reference.ts"
 
 export interface AdapterReference extends Pick<Reference, "logits" | "scored" | "greedy" | "gradient" | "training"> {
@@ -15,6 +16,11 @@ export interface AdapterReference extends Pick<Reference, "logits" | "scored" | 
   readonly checkpoint: string
   /** Numbers in the adapter. */
   readonly parameters: number
+  /**
+   * DPO of the adapter against its own base: of the responses of losses/<checkpoint> (lossReference.ts), whose `logProbs`,
+   * the base's, are the reference's. Its ten steps are at the peak learning rate of that file's `optimiser`.
+   */
+  readonly dpo: Pairwise
   readonly merged: { readonly logits: Reference["logits"]; readonly tensors: Summaries }
 }
 

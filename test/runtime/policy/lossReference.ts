@@ -32,7 +32,7 @@ interface Parts<Name extends string, Value> {
   readonly parts: Readonly<Record<Name, Value>>
 }
 
-interface Pairwise extends OverItems {
+export interface Pairwise extends OverItems {
   readonly beta: number
   /** Indices into `sequences`. */
   readonly pairs: ReadonlyArray<{ readonly chosen: number; readonly rejected: number }>

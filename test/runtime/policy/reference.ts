@@ -72,6 +72,7 @@ export const families = [
   "llama3",
   "llama-linear",
   "qwen2",
+  "qwen2-window",
   "qwen3",
   "mistral"
 ] as const
