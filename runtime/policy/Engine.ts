@@ -3,11 +3,17 @@ import type * as Effect from "effect/Effect"
 import type { Graph } from "../onnx/Graph.ts"
 import type { SessionError } from "../onnx/SessionError.ts"
 import type { Session } from "../onnx/Sessions.ts"
+import type { Adapter } from "./adapter/Adapter.ts"
 import type { BatchLimits } from "./Batches.ts"
 import type { Checkpoint } from "./checkpoint/Checkpoint.ts"
+import type { WeightSource } from "./model/Weights.ts"
 
 export interface Engine {
+  /** Its source gives the weights of the policy, the adapter beside them where there is one. */
   readonly checkpoint: Checkpoint
+  /** The weights without the adapter. */
+  readonly base: WeightSource
+  readonly adapter: Adapter | undefined
   readonly eosIds: ReadonlyArray<number>
   readonly padId: number
   readonly limits: BatchLimits

@@ -4,6 +4,8 @@ import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type { Graph } from "../onnx/Graph.ts"
 import { type Session, Sessions } from "../onnx/Sessions.ts"
+import { adaptedSource } from "./adapter/AdaptedWeights.ts"
+import { openAdapter } from "./adapter/Adapter.ts"
 import { type BatchLimits, defaultLimits } from "./Batches.ts"
 import { openCheckpoint } from "./checkpoint/Checkpoint.ts"
 import type { Engine } from "./Engine.ts"
@@ -15,22 +17,31 @@ import { serialiseProgram } from "./SerialiseProgram.ts"
 import { openTokenizer } from "./tokenizer/PolicyTokenizer.ts"
 import { train } from "./train/Train.ts"
 
+export interface OpenOptions extends Partial<BatchLimits> {
+  /** A PEFT directory: a LoRA adapter of this checkpoint. */
+  readonly adapter?: string
+}
+
 /**
  * Opens a HuggingFace directory on a device: checks it whole, loads programs when they are first needed, and releases
  * them with the scope.
  *
  * @param device `cpu`, `cuda:<n>` or `webgpu`.
- * @param limits what one batch may use; results do not depend on it.
+ * @param options an adapter; and what one batch may use, on which results do not depend.
  */
 export const openPolicy = Effect.fn("Policy.open")(function*(
   directory: string,
   device: string,
-  limits: Partial<BatchLimits> = {}
+  options: OpenOptions = {}
 ) {
   const sessions = yield* Sessions
   const scope = yield* Scope.Scope
-  const checkpoint = yield* openCheckpoint(directory)
-  const { config } = checkpoint
+  const { adapter: adapterDirectory, ...limits } = options
+  const opened = yield* openCheckpoint(directory)
+  const { config } = opened
+  const adapter = adapterDirectory === undefined ? undefined : yield* openAdapter(adapterDirectory, config)
+  const base = opened.source
+  const checkpoint = adapter === undefined ? opened : { ...opened, source: adaptedSource(config, base, adapter) }
   const tokenizer = yield* openTokenizer(directory, config.vocabularySize)
   const fresh = (build: () => Graph, state?: string) =>
     Effect.suspend(() =>
@@ -52,6 +63,8 @@ export const openPolicy = Effect.fn("Policy.open")(function*(
     }))
   const engine: Engine = {
     checkpoint,
+    base,
+    adapter,
     eosIds: tokenizer.eosIds,
     padId: tokenizer.padId,
     limits: { ...defaultLimits, ...limits },
@@ -61,6 +74,7 @@ export const openPolicy = Effect.fn("Policy.open")(function*(
   const policy: Policy = {
     config,
     tokenizer,
+    ...(adapter !== undefined && { adapter: adapter.config }),
     contextLength: config.contextLength,
     parameters: parameterCount(config),
     generate: generate(engine),

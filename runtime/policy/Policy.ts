@@ -2,6 +2,7 @@
 import type * as Effect from "effect/Effect"
 import type { SafetensorsError } from "../../artifacts/Safetensors.ts"
 import type { SessionError } from "../onnx/SessionError.ts"
+import type { AdapterConfig } from "./adapter/AdapterConfig.ts"
 import type { CheckpointError } from "./checkpoint/CheckpointError.ts"
 import type { ModelConfig } from "./model/ModelConfig.ts"
 import type { PolicyRequestError, TrainingDiverged } from "./PolicyError.ts"
@@ -62,6 +63,11 @@ export interface Score {
 export interface TrainRequest {
   /** What is minimised: `weightedNll` and the other losses of runtime/policy/loss. */
   readonly objective: Objective
+  /**
+   * Trains an adapter of this form over weights that stay as they are. A policy that has an adapter trains that one, and
+   * may be asked for one of the same form only (its dropout may differ).
+   */
+  readonly adapter?: AdapterConfig
   /** The items of each optimiser step. The loss of a step is the sum over its items, whose values carry any normaliser. */
   readonly steps: ReadonlyArray<ReadonlyArray<TrainItem>>
   readonly learningRate: number
@@ -73,7 +79,7 @@ export interface TrainRequest {
   readonly clip: number
   readonly betas: readonly [number, number]
   readonly epsilon: number
-  /** Seeds dropout, where the trained tensors have it. Default 0. */
+  /** Seeds a new adapter's first values, and dropout. Default 0. */
   readonly seed?: number
   /** Keep the state of training in this directory every so many steps, and continue from the state found there. */
   readonly resume?: { readonly directory: string; readonly everySteps: number }
@@ -96,13 +102,17 @@ export interface TrainStep {
 
 export interface Trained {
   readonly steps: ReadonlyArray<TrainStep>
-  /** Writes the trained weights as a HuggingFace directory, with the config and tokenizer they were opened with. */
+  /** What `save` writes: a HuggingFace directory with config and tokenizer, or a PEFT directory with the adapter alone. */
+  readonly format: "checkpoint" | "adapter"
+  /** Writes what was trained. */
   readonly save: (directory: string) => Effect.Effect<void, CheckpointError | SafetensorsError | SessionError>
 }
 
 export interface Policy {
   readonly config: ModelConfig
   readonly tokenizer: PolicyTokenizer
+  /** The adapter beside the weights, where there is one. */
+  readonly adapter?: AdapterConfig
   /** Longest sequence, prompt and response together, in tokens. */
   readonly contextLength: number
   /** Number of weights. */

@@ -1,5 +1,6 @@
 /** Trains a copy of the policy's weights, or an adapter beside them; they stay with the device's worker until `save`. */
 import * as Effect from "effect/Effect"
+import { trainableOf } from "../adapter/TrainableOf.ts"
 import { checkTrain } from "../CheckRequest.ts"
 import type { Engine } from "../Engine.ts"
 import type { Trained, TrainRequest, TrainStep } from "../Policy.ts"
@@ -8,7 +9,6 @@ import { stepNumbers } from "./AdamW.ts"
 import { learningRateAt } from "./LearningRate.ts"
 import { microBatch } from "./MicroBatch.ts"
 import { type PlannedBatch, type PlannedStep, planRuns, planStep } from "./PlanSteps.ts"
-import { allWeights } from "./Trainable.ts"
 import { initialState, openTrainingDevice, type StepValues, type TrainingDevice } from "./TrainingDevice.ts"
 import { readTrainingState, requestDigest, writeTrainingState } from "./TrainingState.ts"
 import { stateNames, trainedTensors, type Training, updated } from "./TrainPrograms.ts"
@@ -18,7 +18,7 @@ export const train = (engine: Engine) =>
     const { config } = engine.checkpoint
     const problem = checkTrain(config, request)
     if (problem !== undefined) return yield* problem
-    const training: Training = { config, trainable: allWeights(engine.checkpoint), objective: request.objective }
+    const training: Training = { config, trainable: yield* trainableOf(engine, request), objective: request.objective }
     const plan = request.steps.map((items, index) => planStep(config, request.objective, items, index, engine.limits))
     const device = yield* openTrainingDevice(engine, training)
     const digest = requestDigest(request)
@@ -52,6 +52,7 @@ export const train = (engine: Engine) =>
       }
     }
     const trained: Trained = {
+      format: training.trainable.format,
       steps: taken,
       save: (directory) =>
         Effect.gen(function*() {

@@ -21,7 +21,8 @@ export interface Trainable {
    * @param dropoutKey int32 [], another one for each micro-batch; called only where dropout is wanted.
    */
   readonly weights: (program: Graph, state: (name: string) => Tensor, dropoutKey: () => Tensor) => Weights
-  /** Writes trained values in the format that others load: a HuggingFace directory, a PEFT adapter. */
+  /** What `save` writes: a HuggingFace directory, or a PEFT directory with the adapter alone. */
+  readonly format: "checkpoint" | "adapter"
   readonly save: (
     values: ReadonlyMap<string, TensorData>,
     directory: string
@@ -33,5 +34,6 @@ export const allWeights = (checkpoint: Checkpoint): Trainable => ({
   tensors: modelTensors(checkpoint.config),
   initial: checkpoint.load,
   weights: (_, state) => weightsFrom(checkpoint.config, state),
+  format: "checkpoint",
   save: (values, directory) => saveCheckpoint(checkpoint, values, directory)
 })
