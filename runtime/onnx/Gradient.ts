@@ -21,11 +21,19 @@ export const gradients = <const Wrt extends ReadonlyArray<Tensor>>(
   return pullback(loss, scalar(loss.graph, loss.dtype, 1), wrt)
 }
 
-/** Carries a gradient that arrives at `y`, of its shape, back to tensors of the graph: the gradients of sum(y dy), dy fixed. */
-export const pullback = <const Wrt extends ReadonlyArray<Tensor>>(y: Tensor, dy: Tensor, wrt: Wrt): OneEach<Wrt> => {
+/**
+ * Carries a gradient that arrives at `y`, of its shape, back to tensors of the graph: the gradients of sum(y dy), dy fixed.
+ * What `leaves` are computed from is not looked at: they count as given.
+ */
+export const pullback = <const Wrt extends ReadonlyArray<Tensor>>(
+  y: Tensor,
+  dy: Tensor,
+  wrt: Wrt,
+  leaves: ReadonlySet<Tensor> = new Set()
+): OneEach<Wrt> => {
   for (const tensor of wrt) if (!isFloating(tensor.dtype)) fail("gradients", [tensor], "has no gradient by its type")
   const dependent = new Set<Tensor>(wrt)
-  const path = nodesBefore(y).filter((node) => {
+  const path = nodesBefore(y, leaves).filter((node) => {
     const depends = node.differentiable.some((tensor) => tensor !== undefined && dependent.has(tensor))
     if (depends) { for (const output of node.outputs) if (isFloating(output.dtype)) dependent.add(output) }
     return depends
@@ -48,13 +56,14 @@ export const pullback = <const Wrt extends ReadonlyArray<Tensor>>(y: Tensor, dy:
   return oneEach(wrt, (tensor) => found.get(tensor) ?? zeros(tensor.graph, tensor.dtype, tensor.shape))
 }
 
-/** The nodes a tensor is computed from, in the order they were made. */
-const nodesBefore = (tensor: Tensor): ReadonlyArray<Node> => {
+/** The nodes a tensor is differentiated through, in the order they were made. */
+const nodesBefore = (tensor: Tensor, leaves: ReadonlySet<Tensor>): ReadonlyArray<Node> => {
   const nodes = new Set<Node>()
   const pending: Array<Tensor | undefined> = [tensor]
   while (pending.length > 0) {
-    const node = pending.pop()?.producer
-    if (node === undefined || nodes.has(node)) continue
+    const next = pending.pop()
+    const node = next?.producer
+    if (next === undefined || node === undefined || nodes.has(node) || leaves.has(next)) continue
     nodes.add(node)
     pending.push(...node.differentiable)
   }

@@ -28,6 +28,8 @@ export interface LoopOptions<State extends string, Scan extends string> {
    * `{ keys: ["batch", "past", 64] }` for a cache that grows along its second axis.
    */
   readonly shapes?: { readonly [K in State]?: Shape }
+  /** Tensors from outside whose uses stay in the body, where what does not change between iterations is computed before. */
+  readonly held?: ReadonlyArray<Tensor>
   /** Builds one iteration from its number (int64 [], from 0) and the state. It may read any tensor outside. */
   readonly body: (iteration: Tensor, state: Readonly<Record<State, Tensor>>) => Iteration<State, Scan>
 }
@@ -56,6 +58,7 @@ export const loop = <State extends string, Scan extends string = never>(
   const always = constant(outer, tensorData("bool", [], [1]))
 
   const { body, ends, scans, shapes } = subgraph(outer, name, "loop", (body) => {
+    for (const tensor of options.held ?? []) body.held.add(tensor)
     const entry = (label: string, dtype: Tensor["dtype"], shape: Shape): Tensor => {
       const tensor = body.add(body.unique(`${body.name}/${label}`), dtype, shape)
       body.inputs.push(tensor)
