@@ -47,9 +47,19 @@ export const causalAttention = (config: ModelConfig, tokens: Tensor): Attend => 
   }
 }
 
-/** Hidden states [batch * length, hiddenSize] after all layers, of tokens int32 [batch, length] padded on the right. */
-export const hiddenStates = (config: ModelConfig, weights: Weights, tokens: Tensor): Tensor =>
-  decoderLayers(config, weights, embed(weights, tokens), rotationOf(config, tokens), causalAttention(config, tokens))
+/**
+ * Hidden states after all layers, of tokens int32 [batch, length] padded on the right, at `positions` int [wanted] in the
+ * flattened [batch * length], or at all where none are given: [wanted, hiddenSize].
+ */
+export const hiddenStates = (config: ModelConfig, weights: Weights, tokens: Tensor, positions?: Tensor): Tensor =>
+  decoderLayers(
+    config,
+    weights,
+    embed(weights, tokens),
+    rotationOf(config, tokens),
+    causalAttention(config, tokens),
+    positions && cast(positions, "int64")
+  )
 
 /** The rotation of tokens [batch, length] that stand at positions 0, 1, ... */
 export const rotationOf = (config: ModelConfig, tokens: Tensor): Rotation => {

@@ -37,38 +37,58 @@ export type Attend = (projections: Projections) => Tensor
 export const embed = (weights: Weights, tokens: Tensor): Tensor =>
   scope(
     "embedding",
-    () => cast(gather(weights.tensor("model.embed_tokens.weight"), cast(flatten(tokens, 0), "int64")), weights.dtype)
+    () =>
+      cast(
+        gather(weights.tensor("model.embed_tokens.weight"), cast(flatten(tokens, 0), "int64"), 0, { fromFront: true }),
+        weights.dtype
+      )
   )
 
-/** Runs all layers over hidden states [tokens, hiddenSize]. */
+/**
+ * Runs all layers over hidden states [tokens, hiddenSize].
+ *
+ * @param rows int64 [wanted]: the only tokens whose result is wanted. Behind the last attention nothing is computed for
+ * the others.
+ */
 export const decoderLayers = (
   config: ModelConfig,
   weights: Weights,
   embedded: Tensor,
   rotation: Rotation,
-  attend: Attend
+  attend: Attend,
+  rows?: Tensor
 ): Tensor => {
   let hidden = embedded
   for (let layer = 0; layer < config.layers; layer++) {
-    hidden = decoderLayer(config, weights, layer, hidden, rotation, attend)
+    hidden = decoderLayer(
+      config,
+      weights,
+      layer,
+      hidden,
+      rotation,
+      attend,
+      layer === config.layers - 1 ? rows : undefined
+    )
   }
   return hidden
 }
 
-/** One block: attention and feed-forward, each with its residual connection. */
+/** One block: attention and feed-forward, each with its residual connection; of some rows only, where they are given. */
 export const decoderLayer = (
   config: ModelConfig,
   weights: Weights,
   layer: number,
   hidden: Tensor,
   rotation: Rotation,
-  attend: Attend
+  attend: Attend,
+  rows?: Tensor
 ): Tensor =>
   scope(`layers.${layer}`, () => {
     const attended = scope("attention", () => {
       const context = attend(project(config, weights, layer, hidden, rotation))
-      const [mixed] = linearOf(weights, layer, context, "o_proj")
-      return add(hidden, mixed)
+      const wanted = (x: Tensor) => rows === undefined ? x : gather(x, rows)
+      const [mixed] = linearOf(weights, layer, wanted(context), "o_proj")
+      return add(wanted(hidden), mixed)
     })
     return feedForward(config, weights, layer, attended)
   })

@@ -1,6 +1,4 @@
 import { type Graph, graph, input, output } from "../../onnx/Graph.ts"
-import { gather } from "../../onnx/ops/Index.ts"
-import { cast } from "../../onnx/ops/Logic.ts"
 import { tokenLogProbs } from "../head/TokenLogProbs.ts"
 import { hiddenStates } from "../model/CausalAttention.ts"
 import type { ModelConfig } from "../model/ModelConfig.ts"
@@ -16,7 +14,7 @@ export const scoreProgram = (config: ModelConfig, source: WeightSource): Graph =
   const positions = input(program, "positions", "int32", ["predictions"])
   const targets = input(program, "targets", "int32", ["predictions"])
   const weights = source(program)
-  const hidden = gather(hiddenStates(config, weights, tokens), cast(positions, "int64"))
+  const hidden = hiddenStates(config, weights, tokens, positions)
   const { entropies, logProbs } = tokenLogProbs(config, weights, hidden, targets)
   output("logProbs", logProbs)
   output("entropies", entropies())

@@ -4,7 +4,6 @@ import { multiplyDims } from "../../onnx/Dimension.ts"
 import { gradients } from "../../onnx/Gradient.ts"
 import type { Tensor } from "../../onnx/Graph.ts"
 import { range } from "../../onnx/ops/Fill.ts"
-import { gather } from "../../onnx/ops/Index.ts"
 import { flatten, reshape, unsqueeze } from "../../onnx/ops/Layout.ts"
 import { cast, equal } from "../../onnx/ops/Logic.ts"
 import { matMul } from "../../onnx/ops/MatMul.ts"
@@ -32,9 +31,7 @@ export const lossAndGradients = (inputs: ForwardInputs, trained: ReadonlyArray<T
 }
 
 const forwardPass = ({ batch, config, state, weights }: ForwardInputs): Forward => {
-  const hidden = once(() =>
-    gather(hiddenStates(config, weights, flatten(batch("tokens"), 0, 2)), cast(batch("positions"), "int64"))
-  )
+  const hidden = once(() => hiddenStates(config, weights, flatten(batch("tokens"), 0, 2), batch("positions")))
   return {
     logProbs: once(() => tokenLogProbs(config, weights, hidden(), batch("targets")).logProbs),
     hidden: once(() => finalNorm(config, weights, hidden())),
