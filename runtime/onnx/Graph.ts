@@ -179,10 +179,13 @@ export const output = (name: string, tensor: Tensor): void => {
   root.outputs.push({ name, tensor })
 }
 
-/** Fixed values; equal constants become one. */
-export const constant = (graph: Graph, value: TensorData): Tensor => {
+/**
+ * Fixed values; equal constants of one use become one. Shapes, axes and the like are wanted by the host, `data` by the
+ * device: one tensor for both would be copied in every iteration of a loop.
+ */
+export const constant = (graph: Graph, value: TensorData, use: "shape" | "data" = "shape"): Tensor => {
   const { root } = graph
-  const key = `${value.dtype}[${value.dims}]${Buffer.from(rawBytes(value)).toString("base64")}`
+  const key = `${use} ${value.dtype}[${value.dims}]${Buffer.from(rawBytes(value)).toString("base64")}`
   const known = root.shared.get(key)
   if (known !== undefined) return known
   const tensor = root.add(root.unique("constant"), value.dtype, value.dims)

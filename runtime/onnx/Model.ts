@@ -65,7 +65,7 @@ export const serialise = (graph: Graph, options: SerialiseOptions = {}): Program
 const port = ({ dtype, name, shape }: Tensor): Port => ({ name, dtype, shape })
 
 /** The nodes that outputs depend on, in loop bodies and branches too. */
-const usedNodes = (graph: Graph): ReadonlySet<Node> => {
+export const usedNodes = (graph: Graph): ReadonlySet<Node> => {
   const used = new Set<Node>()
   const pending = graph.outputs.map(({ tensor }) => tensor)
   for (let tensor = pending.pop(); tensor !== undefined; tensor = pending.pop()) {

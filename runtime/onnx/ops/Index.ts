@@ -10,8 +10,16 @@ import { reduceSum } from "./Reduce.ts"
 import { extent, shapeVector } from "./Shape.ts"
 import { sumByIndex } from "./SumByIndex.ts"
 
-/** Whole slices of `x` along an axis, chosen by index: embedding lookup with axis 0. Negative indices count from the back. */
-export const gather = (x: Tensor, indices: Tensor, axis = 0): Tensor => {
+/**
+ * Whole slices of `x` along an axis, chosen by index: embedding lookup with axis 0. Negative indices count from the back,
+ * unless `fromFront` promises that there are none, which spares the gradient from telling which they are.
+ */
+export const gather = (
+  x: Tensor,
+  indices: Tensor,
+  axis = 0,
+  options: { readonly fromFront?: boolean } = {}
+): Tensor => {
   const at = axisOf("gather", x, axis)
   integers("gather", indices)
   return emit({
@@ -20,17 +28,17 @@ export const gather = (x: Tensor, indices: Tensor, axis = 0): Tensor => {
     attributes: { axis: { int: at } },
     dtype: x.dtype,
     shape: [...x.shape.slice(0, at), ...indices.shape, ...x.shape.slice(at + 1)],
-    gradient: (dy) => [gatherGradient(dy, x, indices, at)]
+    gradient: (dy) => [gatherGradient(dy, x, indices, at, options.fromFront ?? false)]
   })
 }
 
 /** Adds each slice of `dy` to the position its index names; the indexed axis is moved to the front for that. */
-const gatherGradient = (dy: Tensor, x: Tensor, indices: Tensor, at: number): Tensor => {
+const gatherGradient = (dy: Tensor, x: Tensor, indices: Tensor, at: number, fromFront: boolean): Tensor => {
   const indexed = indices.shape.length
   const axes = dy.shape.map((_, axis) => axis)
   const slices = transpose(dy, [...axes.slice(at, at + indexed), ...axes.slice(0, at), ...axes.slice(at + indexed)])
   const size = dimAt(x, at)
-  const positions = mod(cast(indices, "int64"), extent(x.graph, size))
+  const positions = fromFront ? cast(indices, "int64") : mod(cast(indices, "int64"), extent(x.graph, size))
   const count = sizeOf(indices.shape)
   const sums = sumByIndex(reshape(slices, [count, ...slices.shape.slice(indexed)]), reshape(positions, [count]), size)
   const front = [at, ...x.shape.map((_, axis) => axis).filter((axis) => axis !== at)]

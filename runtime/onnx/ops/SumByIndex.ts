@@ -35,19 +35,18 @@ export const sumByIndex = (values: Tensor, indices: Tensor, size: Dim): Tensor =
     outputs: [{ dtype: "int64", shape: [count] }, { dtype: "int64", shape: [count] }]
   })
 
-  // A group begins where the sorted index differs from the one before it, and ends where the next begins.
-  const before = concat([constant(graph, int64([1], [-1])), slice(sorted, 0, 0, -1)], 0)
+  // A group ends where the sorted index differs from the one after it; its sum is what running sums grew by since the last.
+  const after = concat([slice(sorted, 0, 1), constant(graph, int64([1], [-1]), "data")], 0)
   const groups = graph.symbol("groups")
-  const isFirst = not(equal(sorted, before))
-  const first = squeeze(emit({ op: "NonZero", inputs: [isFirst], dtype: "int64", shape: [1, groups] }), [0])
-  const end = concat([slice(first, 0, 1), total], 0)
+  const isLast = not(equal(sorted, after))
+  const last = squeeze(emit({ op: "NonZero", inputs: [isLast], dtype: "int64", shape: [1, groups] }), [0])
 
-  const running = cumSum(cast(gather(rows, order), "float64"), 0)
-  const sumBefore = concat([zeros(graph, "float64", [1, dimAt(rows, 1)]), running], 0)
-  const sums = cast(sub(gather(sumBefore, end), gather(sumBefore, first)), values.dtype)
+  const running = gather(cumSum(cast(gather(rows, order), "float64"), 0), last)
+  const before = concat([zeros(graph, "float64", [1, dimAt(rows, 1)]), slice(running, 0, 0, -1)], 0)
+  const sums = cast(sub(running, before), values.dtype)
   const result = scatterND(
     zeros(graph, values.dtype, [size, dimAt(rows, 1)]),
-    unsqueeze(gather(sorted, first), [1]),
+    unsqueeze(gather(sorted, last), [1]),
     sums
   )
   return emit({

@@ -15,6 +15,7 @@ import { add, mul, silu } from "../../onnx/ops/Arithmetic.ts"
 import { gather } from "../../onnx/ops/Index.ts"
 import { flatten, reshape } from "../../onnx/ops/Layout.ts"
 import { cast } from "../../onnx/ops/Logic.ts"
+import { recompute } from "../../onnx/Recompute.ts"
 import { scope } from "../../onnx/Scope.ts"
 import { present } from "../Present.ts"
 import { layerName, type LinearLayer, type ModelConfig, moduleName } from "./ModelConfig.ts"
@@ -33,6 +34,11 @@ export interface Projections {
 /** Mixes values by attention: [tokens, heads * headSize]. How depends on what the program keeps of earlier tokens. */
 export type Attend = (projections: Projections) => Tensor
 
+export interface LayerOptions {
+  readonly rows?: Tensor
+  readonly recompute?: boolean
+}
+
 /** Rows of the embedding table: [tokens, hiddenSize], of token ids of any shape. */
 export const embed = (weights: Weights, tokens: Tensor): Tensor =>
   scope(
@@ -47,8 +53,9 @@ export const embed = (weights: Weights, tokens: Tensor): Tensor =>
 /**
  * Runs all layers over hidden states [tokens, hiddenSize].
  *
- * @param rows int64 [wanted]: the only tokens whose result is wanted. Behind the last attention nothing is computed for
- * the others.
+ * @param options.rows int64 [wanted]: the only tokens whose result is wanted. Behind the last attention nothing is
+ * computed for the others.
+ * @param options.recompute keep only the hidden states between layers for the backward pass, and compute each layer again.
  */
 export const decoderLayers = (
   config: ModelConfig,
@@ -56,19 +63,13 @@ export const decoderLayers = (
   embedded: Tensor,
   rotation: Rotation,
   attend: Attend,
-  rows?: Tensor
+  options: LayerOptions = {}
 ): Tensor => {
   let hidden = embedded
   for (let layer = 0; layer < config.layers; layer++) {
-    hidden = decoderLayer(
-      config,
-      weights,
-      layer,
-      hidden,
-      rotation,
-      attend,
-      layer === config.layers - 1 ? rows : undefined
-    )
+    const rows = layer === config.layers - 1 ? options.rows : undefined
+    const build = ([x]: readonly [Tensor]) => decoderLayer(config, weights, layer, x, rotation, attend, rows)
+    hidden = options.recompute === true ? recompute([hidden], build) : build([hidden])
   }
   return hidden
 }

@@ -82,7 +82,7 @@ const rotateRows = (x: Tensor, rotation: Rotation): Tensor =>
   emit({
     op: "RotaryEmbedding",
     domain: "com.microsoft",
-    inputs: [x, constant(x.graph, int64([1], [0])), rotation.cos, rotation.sin],
+    inputs: [x, constant(x.graph, int64([1], [0]), "data"), rotation.cos, rotation.sin],
     dtype: x.dtype,
     shape: x.shape,
     differentiable: [x],

@@ -5,7 +5,7 @@ import { gradients } from "../../onnx/Gradient.ts"
 import type { Tensor } from "../../onnx/Graph.ts"
 import { range } from "../../onnx/ops/Fill.ts"
 import { flatten, reshape, unsqueeze } from "../../onnx/ops/Layout.ts"
-import { cast, equal } from "../../onnx/ops/Logic.ts"
+import { cast, equal, greaterOrEqual, where } from "../../onnx/ops/Logic.ts"
 import { matMul } from "../../onnx/ops/MatMul.ts"
 import { tokenLogProbs } from "../head/TokenLogProbs.ts"
 import { hiddenStates } from "../model/CausalAttention.ts"
@@ -22,6 +22,7 @@ export interface ForwardInputs {
   /** The trained tensors by name, the objective's heads among them. */
   readonly state: (name: string) => Tensor
   readonly objective: Objective
+  readonly recompute: boolean
 }
 
 /** The loss of a micro-batch, float32 [], with its gradients in the order of `trained`. */
@@ -30,18 +31,26 @@ export const lossAndGradients = (inputs: ForwardInputs, trained: ReadonlyArray<T
   return { loss, metrics, gradients: gradients(loss, trained) }
 }
 
-const forwardPass = ({ batch, config, state, weights }: ForwardInputs): Forward => {
-  const hidden = once(() => hiddenStates(config, weights, flatten(batch("tokens"), 0, 2), batch("positions")))
+const forwardPass = ({ batch, config, recompute, state, weights }: ForwardInputs): Forward => {
+  const hidden = once(() =>
+    hiddenStates(config, weights, flatten(batch("tokens"), 0, 2), { positions: batch("positions"), recompute })
+  )
+  const distributions = once(() => tokenLogProbs(config, weights, hidden(), batch("targets")))
+  // An infinity in padding would be a NaN in the sum over its sequence, where it is multiplied by 0.
+  const unpadded = (values: Tensor) => where(greaterOrEqual(batch("sequence"), 0), values, 0)
+  const sums = (values: Tensor) => sumBySequence(values, batch("sequence"), batch("tokens"))
   return {
-    logProbs: once(() => tokenLogProbs(config, weights, hidden(), batch("targets")).logProbs),
-    hidden: once(() => finalNorm(config, weights, hidden())),
-    sumBySequence: (values) => sumBySequence(values, batch("sequence"), batch("tokens")),
+    logProbs: once(() => unpadded(distributions().logProbs)),
+    entropies: once(() => unpadded(distributions().entropies())),
+    hidden: once(() => cast(finalNorm(config, weights, hidden()), "float32")),
+    sumBySequence: sums,
+    tokenCounts: once(() => sums(cast(greaterOrEqual(batch("sequence"), 0), "float32"))),
     head: state
   }
 }
 
-/** One product with the matrix that has a 1 where a prediction belongs to a sequence. */
-const sumBySequence = (values: Tensor, sequence: Tensor, tokens: Tensor): Tensor => {
+/** [predictions] to [items, sequences]: one product with the matrix that has a 1 where a prediction belongs to a sequence. */
+export const sumBySequence = (values: Tensor, sequence: Tensor, tokens: Tensor): Tensor => {
   const [items, sequences] = [dimAt(tokens, 0), dimAt(tokens, 1)]
   const rows = unsqueeze(range(values.graph, "int32", multiplyDims(items, sequences)), [1])
   const belongs = cast(equal(rows, unsqueeze(sequence, [0])), values.dtype)
