@@ -3,6 +3,7 @@ import type { ModelConfig } from "./model/ModelConfig.ts"
 import type { GenerateRequest, TrainRequest } from "./Policy.ts"
 import { PolicyRequestError } from "./PolicyError.ts"
 import type { Sequence } from "./SequenceBatch.ts"
+import { predictionsOf } from "./train/MicroBatch.ts"
 import type { Extent, Objective, TrainItem } from "./train/Objective.ts"
 
 type Operation = "generate" | "score" | "train"
@@ -133,12 +134,15 @@ function* trainRules(config: ModelConfig, request: TrainRequest): Iterable<Rule>
 }
 
 function* itemRules(config: ModelConfig, objective: Objective, place: string, item: TrainItem): Iterable<Rule> {
+  const { fewestSequences = objective.sequencesPerItem, sequencesPerItem: most } = objective
   const count = item.sequences.length
   yield {
-    holds: count >= 1 && count <= objective.sequencesPerItem,
+    holds: count >= fewestSequences && count <= most,
     place,
-    problem: `has ${count} sequences`,
-    remedy: `The objective ${objective.name} takes items of at most ${objective.sequencesPerItem}, and at least one.`
+    problem: `has ${count} ${count === 1 ? "sequence" : "sequences"}`,
+    remedy: `An item of the objective ${objective.name} has ${
+      fewestSequences === most ? most : `${fewestSequences} to ${most}`
+    }.`
   }
   for (const [index, sequence] of item.sequences.entries()) {
     yield* sequenceRules(config, objective.sequencesPerItem === 1 ? place : `${place}.sequences[${index}]`, sequence)
@@ -146,7 +150,7 @@ function* itemRules(config: ModelConfig, objective: Objective, place: string, it
   for (const [name, extent] of Object.entries(objective.values)) {
     const given = item.values[name]
     yield {
-      holds: given !== undefined && hasExtent(given, extent, item),
+      holds: given !== undefined && hasExtent(given, extent, item, objective.reads),
       place: `${place}.${name}`,
       problem: given === undefined ? "is missing" : `does not hold one number per ${extent}`,
       remedy: `The objective ${objective.name} needs it; ${extents[extent]}.`
@@ -164,17 +168,20 @@ function* itemRules(config: ModelConfig, objective: Objective, place: string, it
 const extents = {
   item: "it is a number",
   sequence: "it is a list with a number for each sequence",
-  prediction: "it is a list, for each sequence, of a number for each response token"
+  prediction:
+    "it is a list, for each sequence, of as many numbers as it has response tokens (one, if the objective reads "
+    + "the last token alone)"
 }
 
 type Given = TrainItem["values"][string]
 
-const hasExtent = (given: Given, extent: Extent, { sequences }: TrainItem): boolean => {
+const hasExtent = (given: Given, extent: Extent, { sequences }: TrainItem, reads: Objective["reads"]): boolean => {
   if (typeof given === "number") return extent === "item"
   if (extent === "item" || given.length !== sequences.length) return false
-  return sequences.every(({ response }, index) => {
+  return sequences.every((sequence, index) => {
     const own = given[index]
-    return typeof own === "number" ? extent === "sequence" : extent === "prediction" && own?.length === response.length
+    if (typeof own === "number") return extent === "sequence"
+    return extent === "prediction" && own?.length === predictionsOf(sequence, reads)
   })
 }
 

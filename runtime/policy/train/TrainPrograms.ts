@@ -27,6 +27,8 @@ export interface Training {
   readonly config: ModelConfig
   readonly trainable: Trainable
   readonly objective: Objective
+  /** Keep only the hidden states between layers for the backward pass, and compute each layer again. */
+  readonly recompute: boolean
 }
 
 /** Names of the state that belongs to a trained tensor. */
@@ -52,10 +54,9 @@ export const stateShapes = (
 
 /** Names and shapes of all that is trained: the trainable's tensors and the objective's heads. */
 export const trainedTensors = (
-  { objective, trainable }: Training
+  { config, objective, trainable }: Training
 ): ReadonlyArray<readonly [string, ReadonlyArray<number>]> => [
-  ...trainable.tensors,
-  ...Object.entries(objective.heads ?? {})
+  ...new Map([...trainable.tensors, ...Object.entries(objective.heads?.(config) ?? {})])
 ]
 
 /** One output per metric. */
@@ -139,13 +140,14 @@ export const updated = ["weight", "moment", "square"] as const
 
 const forwardAndBackward = (
   program: Graph,
-  { config, objective, trainable }: Training,
+  training: Training,
   weight: (name: string) => Tensor,
   batch: (name: string) => Tensor
 ) => {
-  const trained = [...trainable.tensors.keys(), ...Object.keys(objective.heads ?? {})].map(weight)
+  const { config, objective, recompute, trainable } = training
+  const trained = trainedTensors(training).map(([name]) => weight(name))
   const weights = trainable.weights(program, weight, () => batch("dropoutKey"))
-  return lossAndGradients({ config, weights, batch, objective, state: weight }, trained)
+  return lossAndGradients({ config, weights, batch, objective, recompute, state: weight }, trained)
 }
 
 /** An optimiser step on all trained tensors, or none where a number is not finite. */
