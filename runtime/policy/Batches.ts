@@ -35,9 +35,19 @@ const promptTokenBytes = (config: ModelConfig, length: number): number =>
 const activations = (config: ModelConfig, length: number): number =>
   6 * config.hiddenSize + 3 * config.heads * config.headSize + 2 * config.heads * length + 4 * config.intermediateSize
 
-/** Bytes that a trained token holds until its gradient is done: activations of every layer and its row of logits. */
-const trainedTokenBytes = (config: ModelConfig, length: number): number =>
-  FLOAT * (2 * config.layers * activations(config, length) + 6 * config.vocabularySize)
+/** What a forward pass is for: scoring keeps the activations of one layer at a time, training those of all unless it recomputes. */
+export type Purpose = "score" | "train" | "recompute"
+
+/** Bytes that a token holds in a batch of sequences of a length. */
+const tokenBytes = (config: ModelConfig, length: number, purpose: Purpose): number => {
+  const layer = activations(config, length)
+  const kept = {
+    score: layer,
+    train: 2 * config.layers * layer,
+    recompute: 2 * layer + 2 * config.layers * config.hiddenSize
+  }
+  return FLOAT * (kept[purpose] + 6 * config.vocabularySize)
+}
 
 /** Splits an amount in as few parts of nearly equal size as a limit allows. */
 const evenParts = (amount: number, most: number): ReadonlyArray<number> => {
@@ -75,19 +85,15 @@ export const generationBatches = (
 
 /**
  * Groups sequences (by index) of similar length, each group within the limits when padded to its longest.
- *
- * @param purpose "score" keeps the activations of one layer at a time, "train" those of all.
  */
 export const sequenceBatches = (
   config: ModelConfig,
   lengths: ReadonlyArray<number>,
-  purpose: "score" | "train",
+  purpose: Purpose,
   limits: BatchLimits
 ): ReadonlyArray<ReadonlyArray<number>> => {
   const longest = lengths.reduce((most, length) => Math.max(most, length), 1)
-  const perToken = purpose === "train"
-    ? trainedTokenBytes(config, longest)
-    : FLOAT * (activations(config, longest) + 6 * config.vocabularySize)
+  const perToken = tokenBytes(config, longest, purpose)
   const most = Math.min(limits.tokens, Math.floor(limits.bytes / perToken))
   const batches: Array<Array<number>> = []
   let current: Array<number> = []

@@ -1,9 +1,7 @@
 /** What a policy can do: the interface that nodes use. `OpenPolicy.ts` makes one from a checkpoint directory. */
 import type * as Effect from "effect/Effect"
-import type { SafetensorsError } from "../../artifacts/Safetensors.ts"
-import type { SessionError } from "../onnx/SessionError.ts"
 import type { AdapterConfig } from "./adapter/AdapterConfig.ts"
-import type { CheckpointError } from "./checkpoint/CheckpointError.ts"
+import type { EngineError } from "./Engine.ts"
 import type { ModelConfig } from "./model/ModelConfig.ts"
 import type { PolicyRequestError, TrainingDiverged } from "./PolicyError.ts"
 import type { Sequence } from "./SequenceBatch.ts"
@@ -79,6 +77,11 @@ export interface TrainRequest {
   readonly clip: number
   readonly betas: readonly [number, number]
   readonly epsilon: number
+  /**
+   * Keep only the hidden states between layers for the backward pass, and compute each layer again: less memory for a third
+   * more computation. Default false.
+   */
+  readonly recompute?: boolean
   /** Seeds a new adapter's first values, and dropout. Default 0. */
   readonly seed?: number
   /** Keep the state of training in this directory every so many steps, and continue from the state found there. */
@@ -105,7 +108,7 @@ export interface Trained {
   /** What `save` writes: a HuggingFace directory with config and tokenizer, or a PEFT directory with the adapter alone. */
   readonly format: "checkpoint" | "adapter"
   /** Writes what was trained. */
-  readonly save: (directory: string) => Effect.Effect<void, CheckpointError | SafetensorsError | SessionError>
+  readonly save: (directory: string) => Effect.Effect<void, EngineError>
 }
 
 export interface Policy {
@@ -120,10 +123,12 @@ export interface Policy {
   /** Candidates of each prompt in request order: prompt by prompt, candidate by candidate. */
   readonly generate: (
     request: GenerateRequest
-  ) => Effect.Effect<ReadonlyArray<Generation>, PolicyRequestError | SessionError>
-  readonly score: (request: ScoreRequest) => Effect.Effect<ReadonlyArray<Score>, PolicyRequestError | SessionError>
+  ) => Effect.Effect<ReadonlyArray<Generation>, PolicyRequestError | EngineError>
+  readonly score: (
+    request: ScoreRequest
+  ) => Effect.Effect<ReadonlyArray<Score>, PolicyRequestError | EngineError>
   /** Leaves the policy as it is; the trained weights are reached through `save`. Progress is reported by `onStep`. */
   readonly train: (
     request: TrainRequest
-  ) => Effect.Effect<Trained, PolicyRequestError | TrainingDiverged | SessionError | SafetensorsError | CheckpointError>
+  ) => Effect.Effect<Trained, PolicyRequestError | TrainingDiverged | EngineError>
 }

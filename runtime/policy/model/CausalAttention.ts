@@ -47,18 +47,27 @@ export const causalAttention = (config: ModelConfig, tokens: Tensor): Attend => 
   }
 }
 
-/**
- * Hidden states after all layers, of tokens int32 [batch, length] padded on the right, at `positions` int [wanted] in the
- * flattened [batch * length], or at all where none are given: [wanted, hiddenSize].
- */
-export const hiddenStates = (config: ModelConfig, weights: Weights, tokens: Tensor, positions?: Tensor): Tensor =>
+export interface HiddenOptions {
+  /** int [wanted] in the flattened [batch * length]: the only positions whose hidden states are wanted. */
+  readonly positions?: Tensor
+  /** Compute each layer again in the backward pass rather than keep what is inside it. */
+  readonly recompute?: boolean
+}
+
+/** Hidden states [wanted, hiddenSize] after all layers, of tokens int32 [batch, length] padded on the right. */
+export const hiddenStates = (
+  config: ModelConfig,
+  weights: Weights,
+  tokens: Tensor,
+  { positions, recompute = false }: HiddenOptions = {}
+): Tensor =>
   decoderLayers(
     config,
     weights,
     embed(weights, tokens),
     rotationOf(config, tokens),
     causalAttention(config, tokens),
-    positions && cast(positions, "int64")
+    { recompute, ...(positions !== undefined && { rows: cast(positions, "int64") }) }
   )
 
 /** The rotation of tokens [batch, length] that stand at positions 0, 1, ... */

@@ -14,7 +14,7 @@ export const scoreProgram = (config: ModelConfig, source: WeightSource): Graph =
   const positions = input(program, "positions", "int32", ["predictions"])
   const targets = input(program, "targets", "int32", ["predictions"])
   const weights = source(program)
-  const hidden = hiddenStates(config, weights, tokens, positions)
+  const hidden = hiddenStates(config, weights, tokens, { positions })
   const { entropies, logProbs } = tokenLogProbs(config, weights, hidden, targets)
   output("logProbs", logProbs)
   output("entropies", entropies())

@@ -4,7 +4,8 @@ import { sequenceBatches } from "../Batches.ts"
 import type { ModelConfig } from "../model/ModelConfig.ts"
 import { parameterCount } from "../model/ModelTensors.ts"
 import { type MicroBatchShape, shapeOf, tokensRead } from "./MicroBatch.ts"
-import type { Objective, TrainItem } from "./Objective.ts"
+import type { TrainItem } from "./Objective.ts"
+import type { Training } from "./TrainPrograms.ts"
 
 export interface PlannedBatch {
   readonly items: ReadonlyArray<TrainItem>
@@ -19,8 +20,7 @@ export interface PlannedStep {
 
 /** The micro-batches of a step: items of similar length, each group within the limits when padded to its longest. */
 export const planStep = (
-  config: ModelConfig,
-  objective: Objective,
+  { config, objective, recompute }: Pick<Training, "config" | "objective" | "recompute">,
   items: ReadonlyArray<TrainItem>,
   index: number,
   limits: BatchLimits
@@ -30,7 +30,7 @@ export const planStep = (
   )
   const perItem = objective.sequencesPerItem
   const each = { ...limits, bytes: limits.bytes / perItem, tokens: Math.floor(limits.tokens / perItem) }
-  const batches = sequenceBatches(config, lengths, "train", each).map((indices) => {
+  const batches = sequenceBatches(config, lengths, recompute ? "recompute" : "train", each).map((indices) => {
     const members = indices.flatMap((index) => items[index] ?? [])
     return { items: members, shape: shapeOf(objective, members) }
   })

@@ -18,8 +18,13 @@ export const train = (engine: Engine) =>
     const { config } = engine.checkpoint
     const problem = checkTrain(config, request)
     if (problem !== undefined) return yield* problem
-    const training: Training = { config, trainable: yield* trainableOf(engine, request), objective: request.objective }
-    const plan = request.steps.map((items, index) => planStep(config, request.objective, items, index, engine.limits))
+    const training: Training = {
+      config,
+      trainable: yield* trainableOf(engine, request),
+      objective: request.objective,
+      recompute: request.recompute ?? false
+    }
+    const plan = request.steps.map((items, index) => planStep(training, items, index, engine.limits))
     const device = yield* openTrainingDevice(engine, training)
     const digest = requestDigest(request)
     const resumed = request.resume && (yield* readTrainingState(request.resume.directory, digest))

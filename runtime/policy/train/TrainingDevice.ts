@@ -2,10 +2,9 @@
 import * as Effect from "effect/Effect"
 import { randomUUID } from "node:crypto"
 import type { Graph } from "../../onnx/Graph.ts"
-import type { SessionError } from "../../onnx/SessionError.ts"
 import type { Session } from "../../onnx/Sessions.ts"
 import type { TensorData } from "../../onnx/TensorData.ts"
-import type { Engine } from "../Engine.ts"
+import type { Engine, EngineError } from "../Engine.ts"
 import type { StepNumbers } from "./AdamW.ts"
 import {
   applyProgram,
@@ -36,18 +35,18 @@ export interface StepValues extends LossValues {
 
 export interface TrainingDevice {
   /** Sets weights and moments, by the names of `stateNames`. */
-  readonly write: (state: State) => Effect.Effect<void, SessionError>
+  readonly write: (state: State) => Effect.Effect<void, EngineError>
   /** Weights and moments as they are, by the same names. */
-  readonly read: (kinds: ReadonlyArray<StateKind>) => Effect.Effect<State, SessionError>
+  readonly read: (kinds: ReadonlyArray<StateKind>) => Effect.Effect<State, EngineError>
   /** Whole optimiser steps in one Loop; as many results as steps were taken, the last of them not finite if it ended early. */
   readonly steps: (
     batches: ReadonlyArray<Feeds>,
     numbers: ReadonlyArray<StepNumbers<number>>
-  ) => Effect.Effect<ReadonlyArray<StepValues>, SessionError>
+  ) => Effect.Effect<ReadonlyArray<StepValues>, EngineError>
   /** Adds a micro-batch's gradients to the sums. */
-  readonly gradients: (batch: Feeds) => Effect.Effect<LossValues, SessionError>
+  readonly gradients: (batch: Feeds) => Effect.Effect<LossValues, EngineError>
   /** Takes an optimiser step from the sums and clears them; the norm of the sums. */
-  readonly apply: (numbers: StepNumbers<number>) => Effect.Effect<number, SessionError>
+  readonly apply: (numbers: StepNumbers<number>) => Effect.Effect<number, EngineError>
 }
 
 export const openTrainingDevice = Effect.fn("TrainingDevice.open")(function*(engine: Engine, training: Training) {

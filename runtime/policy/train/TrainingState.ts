@@ -40,9 +40,34 @@ const TENSORS = "state.safetensors"
 /** Identifies what is asked: the objective, its items and the optimiser's numbers. Whose weights it trains is the caller's to know. */
 export const requestDigest = (request: TrainRequest): string => {
   const hash = createHash("sha256")
-  const { adapter, betas, clip, epsilon, learningRate, objective, schedule, seed, steps, warmupSteps, weightDecay } = request
+  const {
+    adapter,
+    betas,
+    clip,
+    epsilon,
+    learningRate,
+    objective,
+    recompute,
+    schedule,
+    seed,
+    steps,
+    warmupSteps,
+    weightDecay
+  } = request
   hash.update(
-    JSON.stringify([objective.name, betas, clip, epsilon, learningRate, schedule, seed ?? 0, warmupSteps, weightDecay, adapter])
+    JSON.stringify([
+      objective.name,
+      betas,
+      clip,
+      epsilon,
+      learningRate,
+      schedule,
+      seed ?? 0,
+      warmupSteps,
+      weightDecay,
+      adapter,
+      recompute
+    ])
   )
   for (const [index, items] of steps.entries()) {
     for (const { sequences, values } of items) {
