@@ -10,7 +10,7 @@ import * as Schema from "effect/Schema"
 import { InputDirectory, Node } from "gemflow"
 import { ArtifactStore, Policy } from "gemflow/artifacts"
 import { documented } from "./config/Field.ts"
-import { untrained } from "./policy/TrainPolicy.ts"
+import { untrained } from "./policy/PolicyRow.ts"
 
 export const Checkpoint = Node.make("checkpoint", {
   doc: "Takes a policy from a HuggingFace directory into the store.",
@@ -27,6 +27,13 @@ export const Checkpoint = Node.make("checkpoint", {
     const { config: model, parameters } = yield* openPolicy(config.path, "cpu")
     const store = yield* ArtifactStore
     const digest = yield* store.putDirectory(config.path)
-    return [untrained(digest, { architecture: model.architecture, parameters, origin: "checkpoint", truncated: 0 })]
+    return [
+      untrained({ checkpoint: digest }, {
+        architecture: model.architecture,
+        parameters,
+        origin: "checkpoint",
+        truncated: 0
+      })
+    ]
   })
 })

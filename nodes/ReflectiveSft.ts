@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Node, TableType } from "gemflow"
 import { Policy, PreferencePairs } from "gemflow/artifacts"
+import { adapterField } from "./config/Adapter.ts"
 import { cotSuffix } from "./config/CotSuffix.ts"
 import { Count, optional } from "./config/Field.ts"
 import { optimiserFields, optimiserOf } from "./config/Optimiser.ts"
@@ -26,6 +27,7 @@ export const ReflectiveSft = Node.make("reflective-sft", {
   config: Schema.Struct({
     batch_pairs: optional(Count, 128, "Pairs per optimiser step; the paper's batch is 128."),
     ...optimiserFields,
+    adapter: adapterField,
     cot_suffix: cotSuffix
   }),
   inputs: { policy: PolicyInput, pairs: TableType.pick(PreferencePairs, "prompt_id", "prompt", "chosen") },
@@ -33,7 +35,7 @@ export const ReflectiveSft = Node.make("reflective-sft", {
   determinism: "seeded",
   device: true,
   run: Effect.fn("ReflectiveSft.run")(function*({ config, inputs, progress }) {
-    const { checkpoint, policy } = yield* openInput(inputs.policy)
+    const { files, policy } = yield* openInput(inputs.policy, config.adapter?.base_weights)
     const { bosId, encodeChat, encodeResponse } = policy.tokenizer
     const distinct = new Map(inputs.pairs.rows().map((pair) => [JSON.stringify([pair.prompt_id, pair.chosen]), pair]))
     const sequences = yield* Effect.forEach(distinct.values(), ({ chosen, prompt }) =>
@@ -43,7 +45,8 @@ export const ReflectiveSft = Node.make("reflective-sft", {
       }))
     return yield* trainPolicy({
       policy,
-      checkpoint,
+      files,
+      adapter: config.adapter,
       steps: sftSteps(sequences, config),
       optimiser: optimiserOf(config),
       origin: "reflective-sft",

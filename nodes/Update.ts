@@ -17,6 +17,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Node, TableType } from "gemflow"
 import { Advantages, Candidates, Policy } from "gemflow/artifacts"
+import { adapterField } from "./config/Adapter.ts"
 import { Count, optional } from "./config/Field.ts"
 import { optimiserFields, optimiserOf } from "./config/Optimiser.ts"
 import { byPrompt } from "./groups/ByPrompt.ts"
@@ -35,7 +36,8 @@ export const Update = Node.make("update", {
       "none",
       "log pi of a response as the sum over its tokens, as in the paper, or as their mean."
     ),
-    ...optimiserFields
+    ...optimiserFields,
+    adapter: adapterField
   }),
   inputs: {
     policy: PolicyInput,
@@ -46,7 +48,7 @@ export const Update = Node.make("update", {
   determinism: "seeded",
   device: true,
   run: Effect.fn("Update.run")(function*({ config, inputs, progress }) {
-    const { checkpoint, policy } = yield* openInput(inputs.policy)
+    const { files, policy } = yield* openInput(inputs.policy, config.adapter?.base_weights)
     const weighted = yield* weightedCandidates(inputs.candidates.rows(), inputs.advantages.rows(), {
       contextLength: policy.contextLength,
       bosId: policy.tokenizer.bosId
@@ -54,7 +56,8 @@ export const Update = Node.make("update", {
     const groups = [...byPrompt(weighted).values()]
     return yield* trainPolicy({
       policy,
-      checkpoint,
+      files,
+      adapter: config.adapter,
       steps: segaSteps(groups, config),
       optimiser: optimiserOf(config),
       origin: "update",

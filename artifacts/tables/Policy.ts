@@ -1,10 +1,22 @@
 import * as Column from "../Column.ts"
 import * as TableType from "../TableType.ts"
 
-/** A policy (one row): a checkpoint directory in the store, where it came from and the curves of its training. */
+/**
+ * A policy (one row): a checkpoint directory in the store, with an adapter beside it or not, where it came from and the
+ * curves of its training.
+ */
 export const Policy = TableType.make("Policy", {
-  policy_id: Column.utf8({ doc: "Stable id of the policy: the digest of its checkpoint directory." }),
+  policy_id: Column.utf8({ doc: "Stable id of the policy: the digest of what it is made of." }),
   checkpoint: Column.digest({ doc: "The checkpoint: a directory in the HuggingFace layout." }),
+  adapter: Column.digest({
+    doc: "The LoRA adapter beside the checkpoint: a directory in the PEFT layout. Null where the checkpoint is all.",
+    nullable: true
+  }),
+  base_weights: Column.utf8({
+    doc:
+      "int8 or int4 where the policy computes with the checkpoint's linear layers quantised to that; null as they are.",
+    nullable: true
+  }),
   architecture: Column.utf8({ doc: "Architecture named by the checkpoint's config.json." }),
   // Not an int32: a model of 8 billion weights exceeds it.
   parameters: Column.float64({ doc: "Number of weights.", unit: "weights" }),

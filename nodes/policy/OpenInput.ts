@@ -2,22 +2,43 @@
 import * as Effect from "effect/Effect"
 import { Device, TableType } from "gemflow"
 import { ArtifactStore, Policy, type Table } from "gemflow/artifacts"
-import { NotOnePolicy } from "./PolicyInputError.ts"
+import { NotOnePolicy, OtherBaseWeights } from "./PolicyInputError.ts"
+import type { PolicyFiles } from "./PolicyRow.ts"
 
 /** What a node reads of a policy in order to run it. */
-export const PolicyInput = TableType.pick(Policy, "policy_id", "checkpoint")
+export const PolicyInput = TableType.pick(Policy, "policy_id", "checkpoint", "adapter", "base_weights")
+
+/** The types that the linear layers of a base can be quantised to. */
+export type BaseWeights = "int8" | "int4"
 
 /**
- * The policy of a table with one row, and its id.
+ * The policy of a table with one row, its id and what it is made of.
  *
- * @errors NotOnePolicy, ArtifactAbsent for a checkpoint that the store lost, CheckpointError for one that does not open.
+ * @param asked quantises the base, where it is not quantised yet. An adapter belongs to the base it was trained over.
+ * @errors NotOnePolicy, OtherBaseWeights, ArtifactAbsent for a checkpoint or adapter that the store lost, CheckpointError
+ * for one that does not open.
  */
-export const openInput = Effect.fn("openInput")(function*(table: Table<typeof PolicyInput>) {
+export const openInput = Effect.fn("openInput")(function*(table: Table<typeof PolicyInput>, asked?: BaseWeights) {
   const [row, ...others] = table.rows()
   if (row === undefined || others.length > 0) return yield* new NotOnePolicy({ found: table.numRows })
+  const { adapter, base_weights, checkpoint, policy_id } = row
+  const settled = adapter !== null || base_weights !== null
+  if (settled && asked !== undefined && asked !== base_weights) {
+    return yield* new OtherBaseWeights({
+      asked,
+      found: base_weights === null ? "as they are stored" : `in ${base_weights}`
+    })
+  }
+  const baseWeights = asked ?? (isBaseWeights(base_weights) ? base_weights : undefined)
   const store = yield* ArtifactStore
   const device = yield* Device
   const { openPolicy } = yield* Effect.promise(() => import("../../runtime/policy/OpenPolicy.ts"))
-  const policy = yield* openPolicy(yield* store.directoryPath(row.checkpoint), device)
-  return { policy, ...row }
+  const policy = yield* openPolicy(yield* store.directoryPath(checkpoint), device, {
+    ...(adapter !== null && { adapter: yield* store.directoryPath(adapter) }),
+    ...(baseWeights !== undefined && { baseWeights })
+  })
+  const files: PolicyFiles = { checkpoint, adapter, base_weights: baseWeights ?? null }
+  return { policy, policy_id, files }
 })
+
+const isBaseWeights = (text: string | null): text is BaseWeights => text === "int8" || text === "int4"

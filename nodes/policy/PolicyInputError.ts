@@ -17,3 +17,14 @@ export class NoRoomForPrompt extends Schema.TaggedError<NoRoomForPrompt>()("NoRo
       + `${this.contextLength} tokens; set it below ${this.contextLength}.`
   }
 }
+
+/** A request to quantise the base of a policy that was made over another one. */
+export class OtherBaseWeights extends Schema.TaggedError<OtherBaseWeights>()("OtherBaseWeights", {
+  asked: Schema.String,
+  found: Schema.String
+}) {
+  override get message() {
+    return `adapter.base_weights asks for ${this.asked}, and the policy was made over weights ${this.found}; leave `
+      + "base_weights out, or begin from the checkpoint."
+  }
+}

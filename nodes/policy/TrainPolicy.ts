@@ -2,13 +2,19 @@
 import * as Effect from "effect/Effect"
 import type { Node, TableType } from "gemflow"
 import { ArtifactStore, type Policy as PolicyTable } from "gemflow/artifacts"
+import { linearModules } from "../../runtime/policy/adapter/AdapterConfig.ts"
+import type { ModelConfig } from "../../runtime/policy/model/ModelConfig.ts"
 import type { Policy, TrainRequest } from "../../runtime/policy/Policy.ts"
 import type { WeightedSequence } from "../../runtime/policy/SequenceBatch.ts"
+import type { AdapterFields } from "../config/Adapter.ts"
+import { type PolicyFiles, untrained } from "./PolicyRow.ts"
 
 export interface TrainOptions {
   readonly policy: Policy
-  /** The store's digest of the checkpoint that `policy` was opened from. */
-  readonly checkpoint: string
+  /** What `policy` was opened from, in the store. */
+  readonly files: PolicyFiles
+  /** Trains an adapter of this form; absent, all weights or the adapter that the policy has. */
+  readonly adapter?: AdapterFields | undefined
   /** The weighted sequences of each step. */
   readonly steps: ReadonlyArray<ReadonlyArray<WeightedSequence>>
   readonly optimiser: Omit<TrainRequest, "objective" | "steps" | "onStep">
@@ -20,18 +26,19 @@ export interface TrainOptions {
 
 /** The row of the trained policy. Without a step to take, the policy stays what it was. */
 export const trainPolicy = Effect.fn("trainPolicy")(function*(options: TrainOptions) {
-  const { checkpoint, optimiser, origin, policy, progress, truncated } = options
+  const { adapter, files: from, optimiser, origin, policy, progress, truncated } = options
   const row = {
     architecture: policy.config.architecture,
     parameters: policy.parameters,
     origin,
     truncated
   }
-  if (options.steps.length === 0) return [untrained(checkpoint, row)]
+  if (options.steps.length === 0) return [untrained(from, row)]
 
   const { weightedItem, weightedNll } = yield* Effect.promise(() => import("../../runtime/policy/loss/WeightedNll.ts"))
-  const { save, steps } = yield* policy.train({
+  const { format, save, steps } = yield* policy.train({
     ...optimiser,
+    ...(adapter !== undefined && { adapter: adapterForm(policy.config, adapter) }),
     objective: weightedNll,
     steps: options.steps.map((sequences) => sequences.map(weightedItem)),
     onStep: ({ step, totalSteps }) => progress({ done: step, total: totalSteps, unit: "steps" })
@@ -42,8 +49,9 @@ export const trainPolicy = Effect.fn("trainPolicy")(function*(options: TrainOpti
   const directory = yield* files.makeTempDirectoryScoped({ prefix: "gemflow-policy-" })
   yield* save(directory)
   const digest = yield* store.putDirectory(directory)
+  const made = format === "adapter" ? { ...from, adapter: digest } : { checkpoint: digest }
   const trained: TableType.Row<typeof PolicyTable> = {
-    ...untrained(digest, row),
+    ...untrained(made, row),
     steps: steps.length,
     step_loss: Float32Array.from(steps, ({ loss }) => loss),
     step_grad_norm: Float32Array.from(steps, ({ gradNorm }) => gradNorm),
@@ -53,16 +61,10 @@ export const trainPolicy = Effect.fn("trainPolicy")(function*(options: TrainOpti
   return [trained]
 })
 
-type Facts = Pick<TableType.Row<typeof PolicyTable>, "architecture" | "parameters" | "origin" | "truncated">
-
-/** The row of a policy that took no optimiser step. */
-export const untrained = (checkpoint: string, facts: Facts): TableType.Row<typeof PolicyTable> => ({
-  policy_id: checkpoint,
-  checkpoint,
-  steps: 0,
-  step_loss: new Float32Array(0),
-  step_grad_norm: new Float32Array(0),
-  step_learning_rate: new Float32Array(0),
-  num_tokens: 0,
-  ...facts
+const adapterForm = (model: ModelConfig, fields: AdapterFields) => ({
+  rank: fields.rank,
+  alpha: fields.alpha,
+  rankStabilised: fields.rank_stabilised,
+  dropout: fields.dropout,
+  modules: linearModules(model, fields.target_modules)
 })

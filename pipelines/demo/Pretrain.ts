@@ -22,7 +22,7 @@ export const Pretrain = Node.make("pretrain", {
   determinism: "seeded",
   device: true,
   run: Effect.fn("Pretrain.run")(function*({ config, inputs, progress }) {
-    const { checkpoint, policy } = yield* openInput(inputs.policy)
+    const { files, policy } = yield* openInput(inputs.policy)
     const { encodeChat, encodeResponse } = policy.tokenizer
     const sequences = yield* Effect.forEach(inputs.documents.rows(), ({ prompt, response }) =>
       Effect.all({
@@ -31,7 +31,7 @@ export const Pretrain = Node.make("pretrain", {
       }))
     return yield* trainPolicy({
       policy,
-      checkpoint,
+      files,
       steps: batches(sequences, config.batch_documents, config.seed),
       optimiser: optimiserOf(config),
       origin: "pretrain",

@@ -4,7 +4,7 @@ import * as FileSystem from "effect/FileSystem"
 import * as Schema from "effect/Schema"
 import { Node } from "gemflow"
 import { ArtifactStore, Policy } from "gemflow/artifacts"
-import { untrained } from "../../nodes/policy/TrainPolicy.ts"
+import { untrained } from "../../nodes/policy/PolicyRow.ts"
 import { TokenizerFiles } from "./tables.ts"
 
 const architecture = "LlamaForCausalLM"
@@ -60,7 +60,7 @@ export const RandomPolicy = Node.make("random-policy", {
         })
         const checkpoint = yield* store.putDirectory(directory)
         const parameters = parameterCount(llama(vocabulary))
-        return untrained(checkpoint, { architecture, parameters, origin: "random-policy", truncated: 0 })
+        return untrained({ checkpoint }, { architecture, parameters, origin: "random-policy", truncated: 0 })
       }))
   })
 })
