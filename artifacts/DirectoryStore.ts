@@ -52,23 +52,35 @@ export const directoryStore = (root: string) => {
       return false
     })
 
+  /** Moves a folder of the store's file system into its place, under the digest of its files. */
+  const moveIn = Effect.fnUntraced(function*(temporary: string, files: DirectoryManifest["files"]) {
+    const content = directoryManifest(files)
+    const digest = digestJson(content)
+    const target = Files.directoryPath(root, digest)
+    if (yield* verify(digest)) return digest
+    const move = Files.attempt("write an artifact", target, () => Files.moveDirectory(temporary, target))
+    if (!(yield* move) && !(yield* isWhole(digest))) {
+      yield* quarantine(digest)
+      yield* move
+    }
+    yield* Files.writeWhole(root, manifestPath(digest), canonicalJson(content))
+    return digest
+  })
+
   const put = Effect.fn("ArtifactStore.putDirectory")(function*(source: string) {
     return yield* Files.withTemporary(root, (temporary) =>
       Effect.gen(function*() {
         yield* Files.attempt("read a directory", source, () => fs.readdir(source))
-        const files = yield* Files.attempt("copy a directory", source, () => hashDirectory(source, temporary))
-        const content = directoryManifest(files)
-        const digest = digestJson(content)
-        const target = Files.directoryPath(root, digest)
-        if (yield* verify(digest)) return digest
-        const move = Files.attempt("write an artifact", target, () => Files.moveDirectory(temporary, target))
-        if (!(yield* move) && !(yield* isWhole(digest))) {
-          yield* quarantine(digest)
-          yield* move
-        }
-        yield* Files.writeWhole(root, manifestPath(digest), canonicalJson(content))
-        return digest
+        return yield* moveIn(
+          temporary,
+          yield* Files.attempt("copy a directory", source, () => hashDirectory(source, temporary))
+        )
       }))
+  })
+
+  /** Stores a temporary folder of this store without copying it. */
+  const adopt = Effect.fnUntraced(function*(temporary: string) {
+    return yield* moveIn(temporary, yield* Files.attempt("read a directory", temporary, () => hashDirectory(temporary)))
   })
 
   const directoryPath = Effect.fn("ArtifactStore.directoryPath")(function*(digest: string) {
@@ -77,5 +89,5 @@ export const directoryStore = (root: string) => {
     return yield* new ArtifactAbsent({ digest, path: place, reason: "it was never stored, or not completely" })
   })
 
-  return { has, verify, put, path: directoryPath }
+  return { has, verify, put, adopt, path: directoryPath }
 }

@@ -8,10 +8,13 @@ import { adaptedSource } from "./adapter/AdaptedWeights.ts"
 import { openAdapter } from "./adapter/Adapter.ts"
 import { type BatchLimits, defaultLimits } from "./Batches.ts"
 import { openCheckpoint } from "./checkpoint/Checkpoint.ts"
+import { CheckpointError } from "./checkpoint/CheckpointError.ts"
+import type { WeightType } from "./checkpoint/WeightType.ts"
 import type { Engine } from "./Engine.ts"
 import { generate } from "./generate/Generate.ts"
 import { parameterCount } from "./model/ModelTensors.ts"
 import type { Policy } from "./Policy.ts"
+import { precisionFor } from "./Precision.ts"
 import { score } from "./score/Score.ts"
 import { serialiseProgram } from "./SerialiseProgram.ts"
 import { openTokenizer } from "./tokenizer/PolicyTokenizer.ts"
@@ -20,6 +23,8 @@ import { train } from "./train/Train.ts"
 export interface OpenOptions extends Partial<BatchLimits> {
   /** A PEFT directory: a LoRA adapter of this checkpoint. */
   readonly adapter?: string
+  /** The type to compute in. Default: float32; on CUDA the type that the checkpoint is stored in. */
+  readonly precision?: WeightType
 }
 
 /**
@@ -36,21 +41,28 @@ export const openPolicy = Effect.fn("Policy.open")(function*(
 ) {
   const sessions = yield* Sessions
   const scope = yield* Scope.Scope
-  const { adapter: adapterDirectory, ...limits } = options
-  const opened = yield* openCheckpoint(directory)
+  const { adapter: adapterDirectory, precision: asked, ...limits } = options
+  const precision = precisionFor(directory, device, asked)
+  if (precision instanceof CheckpointError) return yield* precision
+  const opened = yield* openCheckpoint(directory, { precision })
   const { config } = opened
   const adapter = adapterDirectory === undefined ? undefined : yield* openAdapter(adapterDirectory, config)
   const base = opened.source
   const checkpoint = adapter === undefined ? opened : { ...opened, source: adaptedSource(config, base, adapter) }
   const tokenizer = yield* openTokenizer(directory, config.vocabularySize)
   const fresh = (build: () => Graph, state?: string) =>
-    Effect.suspend(() =>
-      sessions.open(serialiseProgram(build()), {
+    Effect.gen(function*() {
+      const program = build()
+      // Weights are converted only for programs that read them.
+      const weights = program.parameters.some(({ source }) => "location" in source)
+        ? yield* checkpoint.folder
+        : directory
+      return yield* sessions.open(serialiseProgram(program), {
         device,
-        weights: checkpoint.directory,
+        weights,
         ...(state !== undefined && { state })
       })
-    ).pipe(Scope.provide(scope))
+    }).pipe(Scope.provide(scope))
   const loaded = new Map<string, Session>()
   const loading = yield* Semaphore.make(1)
   const program: Engine["program"] = (key, build) =>

@@ -1,95 +1,90 @@
 /** A checkpoint on disk: a HuggingFace directory whose config and weights fit each other. */
 import * as Effect from "effect/Effect"
-import { existsSync } from "node:fs"
+import * as Scope from "effect/Scope"
 import { join } from "node:path"
-import { readHeader, type SafetensorsError, type SafetensorsHeader } from "../../../artifacts/Safetensors.ts"
+import type { SafetensorsError } from "../../../artifacts/Safetensors.ts"
+import type { StoreError } from "../../../artifacts/StoreError.ts"
 import type { TensorData } from "../../onnx/TensorData.ts"
 import type { ModelConfig } from "../model/ModelConfig.ts"
-import { modelTensors } from "../model/ModelTensors.ts"
 import { fixedWeights, type WeightSource } from "../model/Weights.ts"
 import { CheckpointError } from "./CheckpointError.ts"
-import { readJson } from "./CheckpointFile.ts"
+import { parseJson, readText } from "./CheckpointFile.ts"
 import { decodeConfig } from "./ConfigJson.ts"
-import { isStoredType, readWeights, storedTypes } from "./WeightFile.ts"
+import { convertedFolder, convertedLayout } from "./ConvertWeights.ts"
+import { type ModelWeights, openModelWeights } from "./ModelWeights.ts"
+import { WEIGHTS_FILE } from "./ShardIndex.ts"
+import { readWeight } from "./WeightFile.ts"
+import { storedTypes, type WeightType } from "./WeightType.ts"
+
+/** What can go wrong when weights are made ready for programs. */
+export type WeightsError = CheckpointError | SafetensorsError | StoreError
 
 export interface Checkpoint {
   readonly directory: string
   readonly config: ModelConfig
-  /** The parsed config.json, to be written again as it was. */
-  readonly configJson: object
+  /** The text of config.json, to be written again as it was. */
+  readonly configText: string
+  /** The type that programs compute in. */
+  readonly precision: WeightType
   /**
-   * Weights for programs that only read them. A float32 file is read by onnxruntime itself, in place; other types are
-   * converted in memory once.
+   * Weights for programs that only read them. Weights stored in the type of the program are read by onnxruntime itself,
+   * in place; if any is of another type, all are converted once, and read from where they then lie.
    */
   readonly source: WeightSource
+  /**
+   * The folder that such programs find the weights in, to be given to their sessions. Where weights have to be converted,
+   * this does it, the first time it is asked for.
+   */
+  readonly folder: Effect.Effect<string, WeightsError>
+  /** The weights as they are stored. */
+  readonly weights: ModelWeights
+  /** One weight as float32, in memory of its own. */
+  readonly read: (name: string) => Effect.Effect<TensorData, WeightsError>
   /** All weights as float32, in memory of their own at each call. */
-  readonly load: Effect.Effect<ReadonlyMap<string, TensorData>, SafetensorsError>
+  readonly load: Effect.Effect<ReadonlyMap<string, TensorData>, CheckpointError | SafetensorsError>
 }
 
-export const WEIGHTS_FILE = "model.safetensors"
+export interface CheckpointOptions {
+  /** The type that programs compute in; `stored` is the type that most weights are stored in. Default float32. */
+  readonly precision?: WeightType | "stored"
+}
 
-/** Opens a directory and checks every tensor against the config. */
-export const openCheckpoint = Effect.fn("Checkpoint.open")(function*(directory: string) {
-  const configJson = yield* readJson(directory, "config.json")
-  const config = yield* decodeConfig(join(directory, "config.json"), configJson)
-  const path = yield* weightsPath(directory)
-  const header = yield* readHeader(path)
-  yield* checkTensors(config, header)
-  const expected = modelTensors(config)
-  const weights = { ...header, tensors: new Map([...header.tensors].filter(([name]) => expected.has(name))) }
-  const load = readWeights(weights)
-  const inPlace = [...weights.tensors.values()].every(({ dtype }) => dtype === "F32")
-  const converted = inPlace ? new Map<string, TensorData>() : yield* load
-  const source = fixedWeights(config, (name) => {
-    const { length, offset } = weights.tensors.get(name) ?? { length: 0, offset: 0 }
-    return converted.get(name) ?? { location: WEIGHTS_FILE, offset, length }
-  })
-  const checkpoint: Checkpoint = { directory, config, configJson: Object(configJson), source, load }
-  return checkpoint
-})
+/**
+ * Opens a directory and checks every tensor against the config.
+ *
+ * Uses the ArtifactStore to keep converted weights, where the context has one; else they live as long as the scope.
+ */
+export const openCheckpoint = Effect.fn("Checkpoint.open")(
+  function*(directory: string, { precision: asked = "float32" }: CheckpointOptions = {}) {
+    const configText = yield* readText(directory, "config.json")
+    const configJson = yield* parseJson(directory, "config.json", configText)
+    const config = yield* decodeConfig(join(directory, "config.json"), configJson)
+    const weights = yield* openModelWeights(directory, config)
+    const precision = asked === "stored" ? weights.type : asked
+    const { real, tensors } = weights
+    const inPlace = [...tensors.values()].every(({ dtype }) => storedTypes[dtype] === precision) ? real : undefined
+    const places = inPlace === undefined ? convertedLayout(weights, precision) : tensors
+    const source = fixedWeights(config, (name) => {
+      const { length, offset } = places.get(name) ?? { length: 0, offset: 0 }
+      return { location: inPlace?.names.get(tensors.get(name)?.file ?? "") ?? WEIGHTS_FILE, offset, length }
+    }, precision)
+    const scope = yield* Scope.Scope
+    const folder = inPlace === undefined
+      ? yield* Effect.cached(convertedFolder(weights, precision).pipe(Scope.provide(scope)))
+      : Effect.succeed(inPlace.folder)
 
-const weightsPath = Effect.fnUntraced(function*(directory: string) {
-  const path = join(directory, WEIGHTS_FILE)
-  if (existsSync(path)) return path
-  const sharded = existsSync(`${path}.index.json`)
-  return yield* new CheckpointError({
-    path,
-    place: "",
-    problem: sharded ? "does not exist, only its shards and their index do" : "does not exist",
-    remedy: sharded
-      ? "Shards are not read yet; load and save the model with transformers and a large max_shard_size."
-      : "A checkpoint holds its weights in model.safetensors; convert other formats with transformers' save_pretrained."
-  })
-})
-
-/** Every tensor of the architecture, with its shape, in a type that can be read. */
-const checkTensors = Effect.fnUntraced(
-  function*(config: ModelConfig, { path, tensors }: SafetensorsHeader) {
-    const fault = (place: string, problem: string) =>
-      new CheckpointError({ path, place, problem, remedy: "Use weights and config.json that were saved together." })
-    const expected = modelTensors(config)
-    for (const [name, shape] of expected) {
-      const tensor = tensors.get(name)
-      if (tensor === undefined) return yield* fault(name, "is missing")
-      if (tensor.shape.join() !== shape.join()) {
-        return yield* fault(name, `has shape [${tensor.shape}], and config.json asks for [${shape}]`)
-      }
-      if (!isStoredType(tensor.dtype)) {
-        return yield* new CheckpointError({
-          path,
-          place: name,
-          problem: `is of type ${tensor.dtype}`,
-          remedy: `Weights may be ${Object.keys(storedTypes).join(", ")}; save the model in one of these.`
-        })
-      }
-    }
-    for (const name of tensors.keys()) {
-      if (!expected.has(name) && !ignored.test(name)) {
-        return yield* fault(name, "is a tensor that the architecture of config.json does not have")
-      }
-    }
+    const read = Effect.fnUntraced(function*(name: string) {
+      const header = weights.files.get(tensors.get(name)?.file ?? "")
+      if (header !== undefined) return yield* readWeight(header, name)
+      const remedy = "Ask for one of the tensors of its architecture."
+      return yield* new CheckpointError({ path: directory, place: name, problem: "is no weight of the model", remedy })
+    })
+    const load = Effect.gen(function*() {
+      const values = new Map<string, TensorData>()
+      for (const name of tensors.keys()) values.set(name, yield* read(name))
+      return values
+    })
+    const checkpoint: Checkpoint = { directory, config, configText, precision, source, folder, weights, read, load }
+    return checkpoint
   }
 )
-
-/** Stored by some writers though they are derived: rotary frequencies, and the head of tied embeddings. */
-const ignored = /(\.rotary_emb\.inv_freq|^lm_head\.weight)$/

@@ -1,4 +1,4 @@
-/** Reads the small files of a checkpoint directory: bounded, and with errors that name the file. */
+/** The files of a checkpoint directory; small ones are read bounded, and with errors that name the file. */
 import * as Effect from "effect/Effect"
 import { readFile, stat } from "node:fs/promises"
 import { join } from "node:path"
@@ -47,7 +47,8 @@ export const readText = Effect.fnUntraced(function*(directory: string, file: str
 /** Parses JSON, naming the file when it is not. */
 export const parseJson = (directory: string, file: string, text: string): Effect.Effect<unknown, CheckpointError> =>
   Effect.try({
-    try: (): unknown => JSON.parse(text),
+    // Some editors write a byte order mark, which is no JSON.
+    try: (): unknown => JSON.parse(text.replace(/^\uFEFF/, "")),
     catch: (cause) =>
       new CheckpointError({
         path: join(directory, file),
@@ -65,3 +66,16 @@ export const readOptionalJson = (directory: string, file: string): Effect.Effect
   readOptionalText(directory, file).pipe(
     Effect.flatMap((text) => text === undefined ? Effect.succeed({}) : parseJson(directory, file, text))
   )
+
+/** Work with the file system, as an Effect that says which file it failed with. */
+export const attempt = <A>(path: string, work: () => Promise<A>): Effect.Effect<A, CheckpointError> =>
+  Effect.tryPromise({
+    try: work,
+    catch: (cause) =>
+      new CheckpointError({
+        path,
+        place: "",
+        problem: `cannot be used (${cause instanceof Error ? cause.message : String(cause)})`,
+        remedy: "Check the path, its permissions and the space on the disk."
+      })
+  })

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type { ModelConfig } from "../model/ModelConfig.ts"
 import { openTokenizer } from "../tokenizer/PolicyTokenizer.ts"
 import { encodeConfig } from "./ConfigJson.ts"
-import { randomWeights } from "./RandomWeights.ts"
+import { randomWeight } from "./RandomWeights.ts"
 import { writeCheckpoint } from "./SaveCheckpoint.ts"
 
 /**
@@ -20,6 +20,7 @@ export const createCheckpoint = Effect.fn("Checkpoint.create")(function*(options
 }) {
   const { config, directory, seed, tokenizer } = options
   const tokens = yield* openTokenizer(tokenizer, config.vocabularySize)
-  const configJson = encodeConfig(config, tokens)
-  yield* writeCheckpoint({ directory, weights: randomWeights(config, seed), companions: tokenizer, configJson })
+  const configText = `${JSON.stringify(encodeConfig(config, tokens), null, 2)}\n`
+  const read = (name: string) => Effect.sync(() => randomWeight(config, seed, name))
+  yield* writeCheckpoint({ directory, config, read, companions: tokenizer, configText })
 })

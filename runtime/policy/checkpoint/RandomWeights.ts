@@ -5,17 +5,17 @@ import type { ModelConfig } from "../model/ModelConfig.ts"
 import { modelTensors } from "../model/ModelTensors.ts"
 
 /**
- * Matrices normal(0, initializerRange), norm weights 1, biases 0, as transformers initialises. A tensor's values depend on
- * the seed and its name alone.
+ * A weight of a new model: matrices normal(0, initializerRange), norm weights 1, biases 0, as transformers initialises.
+ * Its values depend on the seed and its name alone.
  */
-export const randomWeights = (config: ModelConfig, seed: number): ReadonlyMap<string, TensorData> =>
-  new Map([...modelTensors(config)].map(([name, dims]) => {
-    const size = dims.reduce((product, dim) => product * dim, 1)
-    const data = dims.length === 1
-      ? new Float32Array(size).fill(name.endsWith(".bias") ? 0 : 1)
-      : normals(seed, name, size, config.initializerRange)
-    return [name, { dtype: "float32", dims, data }]
-  }))
+export const randomWeight = (config: ModelConfig, seed: number, name: string): TensorData => {
+  const dims = modelTensors(config).get(name) ?? []
+  const size = dims.reduce((product, dim) => product * dim, 1)
+  const data = dims.length === 1
+    ? new Float32Array(size).fill(name.endsWith(".bias") ? 0 : 1)
+    : normals(seed, name, size, config.initializerRange)
+  return { dtype: "float32", dims, data }
+}
 
 /** Normal values by the Box-Muller transform, two from each pair of uniform words. */
 const normals = (seed: number, name: string, size: number, deviation: number): Float32Array => {

@@ -1,13 +1,17 @@
 /** Writes weights as a HuggingFace directory that transformers loads. */
 import * as Effect from "effect/Effect"
-import { randomUUID } from "node:crypto"
 import { existsSync } from "node:fs"
-import { copyFile, mkdir, rename, rm, writeFile } from "node:fs/promises"
-import { join, resolve } from "node:path"
-import type { TensorData } from "../../onnx/TensorData.ts"
-import { type Checkpoint, WEIGHTS_FILE } from "./Checkpoint.ts"
+import { copyFile, writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { type TensorShape, writePieces } from "../../../artifacts/Safetensors.ts"
+import { rawBytes, type TensorData } from "../../onnx/TensorData.ts"
+import type { ModelConfig } from "../model/ModelConfig.ts"
+import { modelTensors } from "../model/ModelTensors.ts"
+import type { Checkpoint } from "./Checkpoint.ts"
 import { CheckpointError } from "./CheckpointError.ts"
-import { writeWeights } from "./WeightFile.ts"
+import { withDtype } from "./ConfigText.ts"
+import { INDEX_FILE, shardName, WEIGHTS_FILE } from "./ShardIndex.ts"
+import { wholeDirectory } from "./WholeDirectory.ts"
 
 /** Files of a checkpoint beside its weights and config.json, copied byte by byte where they exist. */
 export const companionFiles = [
@@ -15,59 +19,103 @@ export const companionFiles = [
   "tokenizer_config.json",
   "chat_template.jinja",
   "special_tokens_map.json",
+  "added_tokens.json",
+  "vocab.json",
+  "merges.txt",
+  "tokenizer.model",
   "generation_config.json"
 ] as const
 
+/** Bytes of one file of weights, at most, as HuggingFace writes them: 5 GB. A larger tensor has a file of its own. */
+const SHARD_BYTES = 5_000_000_000
+
+/** Gives the weights one after the other, float32. */
+export type WeightReader<E> = (name: string) => Effect.Effect<TensorData, E>
+
 /** The checkpoint's config and tokenizer with other weights. */
 export const saveCheckpoint = (checkpoint: Checkpoint, weights: ReadonlyMap<string, TensorData>, directory: string) =>
+  saveWeights(checkpoint, readerOf(weights), directory)
+
+/** The same, of weights of which one at a time is in memory. */
+export const saveWeights = <E>(checkpoint: Checkpoint, read: WeightReader<E>, directory: string) =>
   writeCheckpoint({
     directory,
-    weights,
+    config: checkpoint.config,
+    read,
     companions: checkpoint.directory,
-    configJson: inFloat32(checkpoint.configJson)
+    // They are written as float32, and config.json has to say so, or they would be loaded in another type.
+    configText: withDtype(checkpoint.configText, "float32")
   })
 
-/** Weights are written as float32, and config.json has to say so, or they would be loaded in another type. */
-const inFloat32 = (configJson: object): object => ({
-  ...configJson,
-  ...("torch_dtype" in configJson && { torch_dtype: "float32" }),
-  ...("dtype" in configJson && { dtype: "float32" })
-})
+const readerOf = (weights: ReadonlyMap<string, TensorData>): WeightReader<CheckpointError> => (name) => {
+  const weight = weights.get(name)
+  if (weight !== undefined) return Effect.succeed(weight)
+  const remedy = "Give every tensor of the architecture."
+  return Effect.fail(new CheckpointError({ path: WEIGHTS_FILE, place: name, problem: "was not given", remedy }))
+}
 
 /**
- * Writes a checkpoint directory whole or not at all: into a folder beside it, renamed when complete.
+ * Writes a checkpoint directory whole or not at all: model.safetensors, or shards with their index.
  *
  * @param companions the directory that tokenizer and generation files are copied from.
+ * @param shardBytes what one file of weights may hold.
  */
-export const writeCheckpoint = Effect.fn("Checkpoint.write")(function*(options: {
+export const writeCheckpoint = Effect.fn("Checkpoint.write")(function*<E>(options: {
   readonly directory: string
-  readonly weights: ReadonlyMap<string, TensorData>
+  readonly config: ModelConfig
+  readonly read: WeightReader<E>
   readonly companions: string
-  readonly configJson: object
+  readonly configText: string
+  readonly shardBytes?: number
 }) {
-  const { companions, configJson, weights } = options
-  const directory = resolve(options.directory)
-  const temporary = `${directory}.${randomUUID()}.partial`
-  const attempt = (work: () => Promise<unknown>) =>
-    Effect.tryPromise({
-      try: work,
-      catch: (cause) =>
-        new CheckpointError({
-          path: directory,
-          place: "",
-          problem: `cannot be written (${cause instanceof Error ? cause.message : String(cause)})`,
-          remedy: "Give a path that does not exist yet, or an empty directory, on a disk with room for the weights."
-        })
-    })
-  yield* Effect.gen(function*() {
-    yield* attempt(async () => {
-      await mkdir(temporary, { recursive: true })
-      await writeFile(join(temporary, "config.json"), `${JSON.stringify(configJson, null, 2)}\n`)
-      for (const file of companionFiles) {
-        if (existsSync(join(companions, file))) await copyFile(join(companions, file), join(temporary, file))
-      }
-    })
-    yield* writeWeights(join(temporary, WEIGHTS_FILE), weights)
-    yield* attempt(() => rename(temporary, directory))
-  }).pipe(Effect.onError(() => attempt(() => rm(temporary, { recursive: true, force: true })).pipe(Effect.ignore)))
+  const { companions, config, configText, directory, read, shardBytes = SHARD_BYTES } = options
+  const shards = shardsOf(modelTensors(config), shardBytes)
+  yield* wholeDirectory(directory, (folder, attempt) =>
+    Effect.gen(function*() {
+      yield* attempt(async () => {
+        await writeFile(join(folder, "config.json"), configText)
+        for (const file of companionFiles) {
+          if (existsSync(join(companions, file))) await copyFile(join(companions, file), join(folder, file))
+        }
+        if (shards.size > 1) await writeFile(join(folder, INDEX_FILE), indexText(shards))
+      })
+      for (const [file, tensors] of shards) yield* writeShard(join(folder, file), tensors, read)
+    }))
 })
+
+/** "format: pt" is what transformers asks for. */
+const writeShard = <E>(path: string, tensors: ReadonlyMap<string, TensorShape>, read: WeightReader<E>) =>
+  writePieces(path, tensors, (name, put) => Effect.flatMap(read(name), (weight) => put(rawBytes(weight))), {
+    format: "pt"
+  })
+
+type Shapes = ReadonlyMap<string, TensorShape>
+
+/** The tensors of each file, in the order of the architecture: a file is begun when the next tensor no longer fits. */
+const shardsOf = (tensors: ReadonlyMap<string, ReadonlyArray<number>>, limit: number): ReadonlyMap<string, Shapes> => {
+  const shards: Array<Map<string, TensorShape>> = []
+  let bytes = Infinity
+  for (const [name, shape] of tensors) {
+    const size = byteLength(shape)
+    if (bytes + size > limit) {
+      shards.push(new Map())
+      bytes = 0
+    }
+    bytes += size
+    shards.at(-1)?.set(name, { dtype: "F32", shape })
+  }
+  const [only, ...others] = shards
+  if (only !== undefined && others.length === 0) return new Map([[WEIGHTS_FILE, only]])
+  return new Map(shards.map((shard, index) => [shardName(index, shards.length), shard]))
+}
+
+const byteLength = (shape: ReadonlyArray<number>): number => shape.reduce((count, size) => count * size, 4)
+
+const indexText = (shards: ReadonlyMap<string, Shapes>): string => {
+  const places = [...shards].flatMap(([file, tensors]) =>
+    [...tensors].map(([name, { shape }]) => ({ name, file, shape }))
+  )
+  const weightMap = Object.fromEntries(places.map(({ file, name }) => [name, file]))
+  const total = places.reduce((sum, { shape }) => sum + byteLength(shape), 0)
+  return `${JSON.stringify({ metadata: { total_size: total }, weight_map: weightMap }, null, 2)}\n`
+}

@@ -4,6 +4,7 @@ import type { DType } from "../../onnx/DType.ts"
 import { type ExternalData, type Graph, input, parameter, type Tensor } from "../../onnx/Graph.ts"
 import { add } from "../../onnx/ops/Arithmetic.ts"
 import { concat, split } from "../../onnx/ops/Join.ts"
+import { cast } from "../../onnx/ops/Logic.ts"
 import { linear } from "../../onnx/ops/MatMul.ts"
 import type { TensorData } from "../../onnx/TensorData.ts"
 import type { ModelConfig } from "./ModelConfig.ts"
@@ -25,23 +26,32 @@ export interface Weights {
 /** Makes the weights of a program. */
 export type WeightSource = (program: Graph) => Weights
 
-/** Weights fixed in the program, each a parameter whose bytes lie in a checkpoint file or in memory. */
+/**
+ * Weights fixed in the program, each a parameter whose bytes lie in a checkpoint file or in memory.
+ *
+ * @param dtype the type of those bytes, and that the program computes in.
+ */
 export const fixedWeights = (
   config: ModelConfig,
-  bytesOf: (name: string) => TensorData | ExternalData
+  bytesOf: (name: string) => TensorData | ExternalData,
+  dtype: DType = "float32"
 ): WeightSource =>
-(program) => weightsFrom(config, (name, dims) => parameter(program, name, "float32", dims, bytesOf(name)))
+(program) => weightsFrom(config, (name, dims) => parameter(program, name, dtype, dims, bytesOf(name)), dtype)
 
-/** Weights given at each run, as inputs of their names. */
-export const inputWeights = (config: ModelConfig): WeightSource => (program) =>
-  weightsFrom(config, (name, dims) => input(program, name, "float32", dims))
+/** Float32 weights given at each run, as inputs of their names; the program computes in `dtype`. */
+export const inputWeights = (config: ModelConfig, dtype: DType = "float32"): WeightSource => (program) =>
+  weightsFrom(config, (name, dims) => input(program, name, "float32", dims), dtype)
 
-/** Weights of which each is a tensor of its own. */
+/**
+ * Weights of which each is a tensor of its own, cast to the type that the program computes in. What `make` gives may be
+ * of another type: to train float32 weights in a program that computes in 16 bits, differentiate by what it gave.
+ */
 export const weightsFrom = (
   config: ModelConfig,
-  make: (name: string, dims: ReadonlyArray<number>) => Tensor
+  make: (name: string, dims: ReadonlyArray<number>) => Tensor,
+  dtype: DType = "float32"
 ): Weights => {
-  const tensors = new Map([...modelTensors(config)].map(([name, dims]) => [name, make(name, dims)]))
+  const tensors = new Map([...modelTensors(config)].map(([name, dims]) => [name, cast(make(name, dims), dtype)]))
   const tensor = (name: string): Tensor => {
     const found = tensors.get(name)
     if (found === undefined) {
@@ -49,7 +59,7 @@ export const weightsFrom = (
     }
     return found
   }
-  return { dtype: "float32", tensor, linear: jointLinear(config, tensor) }
+  return { dtype, tensor, linear: jointLinear(config, tensor) }
 }
 
 /** Layers that read the same input as one matrix product: one large product is faster than several small ones. */

@@ -16,10 +16,10 @@ layer(Sessions.layer)("decode step", (it) => {
   for (const name of [...names, ...families]) {
     it.effect(`fed one token after another, gives the reference's logits: ${name}`, () =>
       Effect.gen(function*() {
-        const { config, directory, source } = yield* openCheckpoint(checkpointPath(name))
+        const { config, folder, source } = yield* openCheckpoint(checkpointPath(name))
         const { positions, tokens, values } = reference(name).logits
         const sessions = yield* Sessions
-        const options = { device: "cpu", weights: directory }
+        const options = { device: "cpu", weights: yield* folder }
         const start = 3
         const prefill = yield* sessions.open(buildPrefill(config, source), options)
         const caches = prefill.program.outputs.map((port) => port.name)

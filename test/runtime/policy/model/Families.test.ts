@@ -29,7 +29,7 @@ layer(Sessions.layer)("every family", (it) => {
         const { positions, tokens, values } = reference(name).logits
         const session = yield* (yield* Sessions).open(serialiseProgram(logitsProgram(checkpoint)), {
           device: "cpu",
-          weights: checkpoint.directory
+          weights: yield* checkpoint.folder
         })
         const feeds = {
           tokens: { dtype: "int32", dims: [1, tokens.length], data: Int32Array.from(tokens) }
