@@ -16,7 +16,7 @@ type Numbers = ReadonlyArray<number>
 
 export interface LossValue {
   readonly value: number
-  /** Norm over all tensors; tensors by HuggingFace name, and `score.weight` for the head. */
+  /** Norm over all tensors; tensors by HuggingFace name; `score.weight`, `v_head.summary.*` of the heads. */
   readonly gradient: { readonly norm: number; readonly tensors: Summaries }
 }
 
@@ -111,5 +111,8 @@ export const lossPath = (name: string): string =>
 export const lossReference = (name: string): LossReference =>
   JSON.parse(readFileSync(`${lossPath(name)}/expected.json`, "utf8"))
 
-/** A safetensors file with `score.weight` [1, hidden]: the head of the reward model and of the value function. */
+/** A safetensors file with the reward model's `score.weight` [1, hidden]. */
 export const scoreHeadPath = (name: string): string => `${lossPath(name)}/score-head.safetensors`
+
+/** A safetensors file with the value function's `v_head.summary.weight` [1, hidden] and `v_head.summary.bias` [1]. */
+export const valueHeadPath = (name: string): string => `${lossPath(name)}/value-head.safetensors`
