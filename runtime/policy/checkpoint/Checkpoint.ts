@@ -36,6 +36,8 @@ export interface Checkpoint {
    * this does it, the first time it is asked for.
    */
   readonly folder: Effect.Effect<string, WeightsError>
+  /** The type that the linear layers are quantised to, where they are (quantised/QuantisedCheckpoint.ts). */
+  readonly baseWeights?: "int8" | "int4"
   /** The weights as they are stored. */
   readonly weights: ModelWeights
   /** One weight as float32, in memory of its own. */

@@ -5,11 +5,11 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type { Architecture } from "../model/architectures/Architecture.ts"
 import { architectures } from "../model/architectures/Architectures.ts"
 import type { ModelConfig } from "../model/ModelConfig.ts"
 import { CheckpointError } from "./CheckpointError.ts"
 import { decodeRotaryScaling, encodeRotaryScaling, RopeJson } from "./RopeJson.ts"
+import { unsupported } from "./UnsupportedConfig.ts"
 
 const Size = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1 << 24 }))
 const Positive = Schema.Finite.check(Schema.isGreaterThan(0))
@@ -36,50 +36,16 @@ export const ConfigJson = Schema.Struct({
   use_sliding_window: Schema.optionalKey(Schema.Boolean),
   max_window_layers: Schema.optionalKey(Schema.Int),
   layer_types: Schema.optionalKey(Schema.NullOr(Schema.Array(Schema.String))),
-  hidden_act: Schema.String,
+  use_mrope: Schema.optionalKey(Schema.Boolean),
+  partial_rotary_factor: Schema.optionalKey(Schema.NullOr(Positive)),
+  /** silu where it is absent, as in transformers. */
+  hidden_act: Schema.optionalKey(Schema.String),
+  quantization_config: Schema.optionalKey(Schema.Unknown),
   initializer_range: Schema.optionalKey(Positive)
 })
 export type ConfigJson = typeof ConfigJson.Type
 
-interface Refusal {
-  readonly field: string
-  readonly problem: string
-  readonly remedy: string
-}
-
 const implemented = `gemflow runs ${architectures.map(({ className }) => className).join(", ")}`
-
-/** What of a well-formed config the forward pass cannot compute; undefined when it can. */
-const refusal = (family: Architecture, json: ConfigJson): Refusal | undefined => {
-  const heads = json.num_attention_heads
-  const keyValueHeads = json.num_key_value_heads ?? heads
-  const headSize = json.head_dim ?? json.hidden_size / heads
-  const architecture = json.architectures?.[0]
-  if (architecture !== undefined && architecture !== family.className) {
-    return {
-      field: "architectures",
-      problem: `is ${architecture}`,
-      remedy: `For the model_type ${family.modelType} it must be ${family.className}; ${implemented}.`
-    }
-  }
-  if (json.hidden_act !== "silu") {
-    return { field: "hidden_act", problem: `is ${json.hidden_act}`, remedy: "Only silu is implemented." }
-  }
-  if (heads % keyValueHeads !== 0) {
-    return {
-      field: "num_key_value_heads",
-      problem: `is ${keyValueHeads}, which does not divide num_attention_heads (${heads})`,
-      remedy: "Use a checkpoint whose config.json belongs to its weights."
-    }
-  }
-  if (!Number.isInteger(headSize) || headSize % 2 !== 0) {
-    return {
-      field: json.head_dim === undefined ? "hidden_size" : "head_dim",
-      problem: `gives heads of size ${headSize}, and rotary positions need an even whole number`,
-      remedy: "Use a checkpoint whose config.json belongs to its weights."
-    }
-  }
-}
 
 /**
  * Reads the parsed content of a config.json.
@@ -106,7 +72,7 @@ export const decodeConfig = Effect.fnUntraced(function*(path: string, content: u
     return yield* refuse("", `does not decode: ${problem}`, "Correct the named fields, or download the file again.")
   }
   const json = decoded.success
-  const refused = refusal(family, json)
+  const refused = unsupported(family, json, implemented)
   if (refused !== undefined) return yield* refuse(refused.field, refused.problem, refused.remedy)
   // The older field wins where both stand, as in transformers 5.
   const rope = json.rope_scaling ?? json.rope_parameters ?? {}

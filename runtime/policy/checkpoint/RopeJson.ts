@@ -2,6 +2,7 @@
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { RotaryScaling } from "../model/Rotary.ts"
+import type { Refusal } from "./UnsupportedConfig.ts"
 
 const Positive = Schema.Finite.check(Schema.isGreaterThan(0))
 
@@ -13,14 +14,15 @@ export const RopeJson = Schema.Struct({
   factor: Schema.optionalKey(Positive),
   low_freq_factor: Schema.optionalKey(Positive),
   high_freq_factor: Schema.optionalKey(Positive),
-  original_max_position_embeddings: Schema.optionalKey(Positive)
+  original_max_position_embeddings: Schema.optionalKey(Positive),
+  partial_rotary_factor: Schema.optionalKey(Schema.NullOr(Positive)),
+  /** Parameters by kind of layer. */
+  full_attention: Schema.optionalKey(Schema.Unknown),
+  sliding_attention: Schema.optionalKey(Schema.Unknown)
 })
 
-interface Refusal {
-  readonly field: string
-  readonly problem: string
-  readonly remedy: string
-}
+const refuse = (field: string, problem: string, remedy: string): Result.Result<never, Refusal> =>
+  Result.fail({ field, problem, remedy })
 
 /** The scaling that the fields ask for: none for the type "default" or no type; a Refusal for what is not implemented. */
 export const decodeRotaryScaling = (
@@ -28,7 +30,15 @@ export const decodeRotaryScaling = (
 ): Result.Result<RotaryScaling | undefined, Refusal> => {
   const type = json.rope_type ?? json.type ?? "default"
   const missing = (field: keyof typeof json): Result.Result<never, Refusal> =>
-    Result.fail({ field, problem: `is missing, and the type ${type} needs it`, remedy: "Download config.json again." })
+    refuse(field, `is missing, and the type ${type} needs it`, "Download config.json again.")
+  const partial = json.partial_rotary_factor ?? 1
+  if (partial !== 1) {
+    return refuse("partial_rotary_factor", `is ${partial}`, "Only heads that rotate as a whole are implemented.")
+  }
+  for (const kind of ["full_attention", "sliding_attention"] as const) {
+    if ((json[kind] ?? undefined) === undefined) continue
+    return refuse(kind, "gives positions to a kind of layer", "Only one kind for all layers is implemented.")
+  }
   switch (type) {
     case "default":
       return Result.succeed(undefined)
@@ -41,11 +51,11 @@ export const decodeRotaryScaling = (
       if (high === undefined) return missing("high_freq_factor")
       if (original === undefined) return missing("original_max_position_embeddings")
       if (high <= low) {
-        return Result.fail({
-          field: "high_freq_factor",
-          problem: `is ${high}, not above low_freq_factor (${low})`,
-          remedy: "Download config.json again."
-        })
+        return refuse(
+          "high_freq_factor",
+          `is ${high}, not above low_freq_factor (${low})`,
+          "Download config.json again."
+        )
       }
       return Result.succeed({
         type,
@@ -56,11 +66,11 @@ export const decodeRotaryScaling = (
       })
     }
     default:
-      return Result.fail({
-        field: "rope_type",
-        problem: `is ${type}`,
-        remedy: "The types default, linear and llama3 are implemented; choose a checkpoint with one of them."
-      })
+      return refuse(
+        json.rope_type === undefined ? "type" : "rope_type",
+        `is ${type}`,
+        "The types default, linear and llama3 are implemented; choose a checkpoint with one of them."
+      )
   }
 }
 

@@ -22,5 +22,11 @@ export const qwenWindow = (json: ConfigJson): Pick<Traits, "window"> => {
 export const qwenWindowFields = ({ layers, window }: ModelConfig) => ({
   use_sliding_window: window !== undefined,
   sliding_window: window?.size ?? null,
-  max_window_layers: window?.layers[0] ?? layers
+  max_window_layers: window?.layers[0] ?? layers,
+  ...(window !== undefined && {
+    layer_types: Array.from(
+      { length: layers },
+      (_, layer) => window.layers.includes(layer) ? "sliding_attention" : "full_attention"
+    )
+  })
 })

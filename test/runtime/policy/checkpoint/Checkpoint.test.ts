@@ -130,9 +130,47 @@ describe("openCheckpoint", () => {
     [
       "unknown rotary scaling",
       { rope_scaling: { type: "yarn", factor: 2 } },
-      /rope_scaling\.rope_type: is yarn\. The types default, linear and llama3/
+      /rope_scaling\.type: is yarn\. The types default, linear and llama3/
     ],
     ["biases that the weights lack", { attention_bias: true }, /self_attn\.q_proj\.bias: is missing/],
+    [
+      "longer contexts of another kind, in the newer spelling",
+      { rope_parameters: { rope_type: "longrope", rope_theta: 1e4 } },
+      /rope_parameters\.rope_type: is longrope/
+    ],
+    [
+      "positions by kind of layer",
+      { rope_parameters: { full_attention: { rope_type: "default" }, sliding_attention: { rope_type: "default" } } },
+      /rope_parameters\.full_attention: gives positions to a kind of layer/
+    ],
+    [
+      "heads that rotate in part, in the newer spelling",
+      { rope_parameters: { rope_type: "default", partial_rotary_factor: 0.5 } },
+      /rope_parameters\.partial_rotary_factor: is 0\.5\. Only heads that rotate as a whole/
+    ],
+    [
+      "heads that rotate in part",
+      { partial_rotary_factor: 0.25 },
+      /config\.json, partial_rotary_factor: is 0\.25\. Only heads/
+    ],
+    [
+      "quantised weights",
+      { quantization_config: { quant_method: "fp8" } },
+      /quantization_config: says that the weights are quantised\. Use the checkpoint that they were quantised from/
+    ],
+    [
+      "layers of another kind",
+      { layer_types: ["full_attention", "linear_attention"] },
+      /layer_types: has a layer of linear_attention/
+    ],
+    [
+      "kinds of other layers",
+      { layer_types: ["full_attention"] },
+      /layer_types: names 1 layers, and num_hidden_layers is 2/
+    ],
+    ["positions in three axes", { use_mrope: true }, /use_mrope: asks for positions in three axes/],
+    ["a mixture of experts", { model_type: "qwen3_moe" }, /model_type: is "qwen3_moe"\. gemflow runs/],
+    ["a model of images", { model_type: "mistral3", text_config: {} }, /model_type: is "mistral3"/],
     ["another activation", { hidden_act: "gelu" }, /hidden_act: is gelu/],
     ["heads that do not divide", { num_key_value_heads: 3 }, /num_key_value_heads: is 3, which does not divide/],
     ["odd heads", { head_dim: 7 }, /head_dim: gives heads of size 7/],
