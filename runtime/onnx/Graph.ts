@@ -195,8 +195,8 @@ export const constant = (graph: Graph, value: TensorData, use: "shape" | "data" 
 }
 
 /** One number as a tensor [] of this type. */
-export const scalar = (graph: Graph, dtype: DType, value: number): Tensor =>
-  constant(graph, tensorData(dtype, [], [value]))
+export const scalar = (graph: Graph, dtype: DType, value: number, use: "shape" | "data" = "data"): Tensor =>
+  constant(graph, tensorData(dtype, [], [value]), use)
 
 interface Application {
   readonly op: string

@@ -74,7 +74,8 @@ export const loop = <State extends string, Scan extends string = never>(
     checkInvariant(name, keys.map((key) => state[key]), next)
     const scanned = result.scan
     const scans = scanned === undefined ? [] : keysOf(scanned).map((key) => ({ key, tensor: scanned[key] }))
-    for (const tensor of [result.proceed ?? always, ...next, ...scans.map(({ tensor }) => tensor)]) leave(body, tensor)
+    const goOn = result.proceed ?? constant(outer, tensorData("bool", [], [1]), "data")
+    for (const tensor of [goOn, ...next, ...scans.map(({ tensor }) => tensor)]) leave(body, tensor)
     return { body, ends: result.proceed !== undefined, scans, shapes }
   })
 

@@ -132,7 +132,7 @@ const padded = (
 ): Tensor =>
   emit({
     op: "Pad",
-    inputs: [x, concat([before, after], 0), scalar(x.graph, x.dtype, value), shapeVector(x.graph, [axis])],
+    inputs: [x, concat([before, after], 0), scalar(x.graph, x.dtype, value, "shape"), shapeVector(x.graph, [axis])],
     dtype: x.dtype,
     shape: x.shape.with(axis, size),
     gradient: (dy) => [gradient(dy)]

@@ -11,7 +11,7 @@ export const cumSum = (
   const { exclusive = false, reverse = false } = options
   return emit({
     op: "CumSum",
-    inputs: [x, scalar(x.graph, "int64", at)],
+    inputs: [x, scalar(x.graph, "int64", at, "shape")],
     attributes: { exclusive: { int: exclusive ? 1 : 0 }, reverse: { int: reverse ? 1 : 0 } },
     dtype: x.dtype,
     shape: x.shape,
@@ -27,7 +27,7 @@ export const triangle = (x: Tensor, side: "upper" | "lower", diagonal = 0): Tens
   if (x.shape.length < 2) fail("triangle", [x], "takes a tensor with at least two axes")
   return emit({
     op: "Trilu",
-    inputs: [x, scalar(x.graph, "int64", diagonal)],
+    inputs: [x, scalar(x.graph, "int64", diagonal, "shape")],
     attributes: { upper: { int: side === "upper" ? 1 : 0 } },
     dtype: x.dtype,
     shape: x.shape,

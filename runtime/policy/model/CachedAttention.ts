@@ -9,15 +9,14 @@
  * with a sliding window mask what lies behind it in every part.
  */
 import { dimAt } from "../../onnx/Broadcast.ts"
-import type { Dim } from "../../onnx/Dimension.ts"
+import { type Dim, subtractDims } from "../../onnx/Dimension.ts"
 import type { Tensor } from "../../onnx/Graph.ts"
 import { add, sub } from "../../onnx/ops/Arithmetic.ts"
 import { range, zeros } from "../../onnx/ops/Fill.ts"
 import { concat, split } from "../../onnx/ops/Join.ts"
-import { reshape, swapAxes, transpose, unsqueeze } from "../../onnx/ops/Layout.ts"
-import { cast, greaterOrEqual, less, where } from "../../onnx/ops/Logic.ts"
+import { expand, reshape, swapAxes, transpose, unsqueeze } from "../../onnx/ops/Layout.ts"
+import { cast, greaterOrEqual, where } from "../../onnx/ops/Logic.ts"
 import { matMul } from "../../onnx/ops/MatMul.ts"
-import { extent } from "../../onnx/ops/Shape.ts"
 import { softmax } from "../../onnx/ops/Softmax.ts"
 import { present } from "../Present.ts"
 import type { Attend } from "./Decoder.ts"
@@ -96,10 +95,9 @@ export const cachedAttention = (config: ModelConfig, caches: Caches, extended: A
  */
 const maskBehind = (position: Tensor, promptLength: Dim, length: Dim, window: number): Tensor => {
   const { graph } = position
-  const columns = range(graph, "float32", length)
-  const size = (dim: Dim) => cast(extent(graph, dim), "float32")
-  const onPrompt = sub(unsqueeze(position, [1]), unsqueeze(columns, [0]))
-  const onGenerated = sub(sub(size(length), 1), columns)
-  const back = where(less(columns, size(promptLength)), onPrompt, onGenerated)
+  const generated = subtractDims(length, promptLength)
+  const onPrompt = sub(unsqueeze(position, [1]), unsqueeze(range(graph, "float32", promptLength), [0]))
+  const onGenerated = unsqueeze(range(graph, "float32", generated, { descending: true }), [0])
+  const back = concat([onPrompt, expand(onGenerated, [dimAt(position, 0), generated])], 1)
   return unsqueeze(where(greaterOrEqual(back, window), -Infinity, zeros(graph, "float32", [1, 1])), [1, 2, 3])
 }

@@ -87,7 +87,7 @@ export const decoderLayer = (
   scope(`layers.${layer}`, () => {
     const attended = scope("attention", () => {
       const context = attend(project(config, weights, layer, hidden, rotation))
-      const wanted = (x: Tensor) => rows === undefined ? x : gather(x, rows)
+      const wanted = (x: Tensor) => rows === undefined ? x : gather(x, rows, 0, { fromFront: true })
       const [mixed] = linearOf(weights, layer, wanted(context), "o_proj")
       return add(wanted(hidden), mixed)
     })

@@ -38,6 +38,9 @@ layer(Sessions.layer)("running sums, triangles and sizes", (it) => {
       expect((yield* apply([x], ([x]) => extent(x!.graph, "2*batch*length-1"))).values).toEqual([11])
       expect((yield* apply([x], ([x]) => range(x!.graph, "int64", "length+2"))).values).toEqual([0, 1, 2, 3, 4])
       expect((yield* apply([x], ([x]) => range(x!.graph, "float32", 3))).values).toEqual([0, 1, 2])
+      const descending = { descending: true }
+      expect((yield* apply([x], ([x]) => range(x!.graph, "float32", "length", descending))).values).toEqual([2, 1, 0])
+      expect((yield* apply([x], ([x]) => range(x!.graph, "int64", 3, descending))).values).toEqual([2, 1, 0])
     }))
 
   it.effect("assume gives symbols meaning, and is refused where it cannot hold", () =>
