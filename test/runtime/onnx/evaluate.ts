@@ -41,7 +41,8 @@ export const evaluate = <Name extends string>(
     const results = build(tensors, program)
     const names = Object.keys(results) as Array<Name>
     for (const name of names) output(name, results[name])
-    const session = yield* (yield* Sessions).open(serialise(program), { device: "cpu", threads: 1, ...options })
+    const model = serialise(program, { domains: { "com.microsoft": 1 } })
+    const session = yield* (yield* Sessions).open(model, { device: "cpu", threads: 1, ...options })
     const feeds = Object.fromEntries(inputs.map(({ value }, index) => [`input ${index}`, value]))
     const values = yield* session.run({ feeds, fetch: names })
     return Object.fromEntries(
