@@ -1,4 +1,5 @@
 /** Splits work into batches of similar lengths that stay within a memory budget. */
+import { cacheBytes, runSteps } from "./generate/Runs.ts"
 import type { ModelConfig } from "./model/ModelConfig.ts"
 
 /** What one batch may use, at most. */
@@ -9,6 +10,8 @@ export interface BatchLimits {
   readonly rows: number
   /** Padded tokens of one scored or trained batch. */
   readonly tokens: number
+  /** Tokens of each candidate after which a generation's run ends and another begins; absent as many as cost little. */
+  readonly runTokens?: number
 }
 
 export const defaultLimits: BatchLimits = { bytes: 512 * 1024 * 1024, rows: 128, tokens: 4096 }
@@ -23,13 +26,16 @@ export interface GenerationBatch {
 
 const FLOAT = 4
 
-/** Bytes that one decoded row holds at its longest: its own keys and values, copied once as they grow, and its logits. */
-const rowBytes = (config: ModelConfig, maxNewTokens: number): number =>
-  FLOAT * (2 * config.layers * config.keyValueHeads * config.headSize * maxNewTokens * 1.5 + 8 * config.vocabularySize)
+/**
+ * Bytes that one decoded row holds at its longest: its own keys and values, once more while they grow and, in runs that are
+ * continued, once more as they came from the run before; and its logits with what is computed of them.
+ */
+const rowBytes = (config: ModelConfig, maxNewTokens: number, continued: boolean): number =>
+  cacheBytes(config) * maxNewTokens * (continued ? 3 : 2) + FLOAT * 8 * config.vocabularySize
 
 /** Bytes of one token of a prompt while it is prefilled: keys and values of all layers, activations of one. */
 const promptTokenBytes = (config: ModelConfig, length: number): number =>
-  FLOAT * (2 * config.layers * config.keyValueHeads * config.headSize + activations(config, length))
+  cacheBytes(config) + FLOAT * activations(config, length)
 
 /** Numbers that one layer holds for one token: projections, attention over `length` positions, feed-forward. */
 const activations = (config: ModelConfig, length: number): number =>
@@ -46,7 +52,8 @@ const tokenBytes = (config: ModelConfig, length: number, purpose: Purpose): numb
     train: 2 * config.layers * layer,
     recompute: 2 * layer + 2 * config.layers * config.hiddenSize
   }
-  return FLOAT * (kept[purpose] + 6 * config.vocabularySize)
+  // The language-model head is chunked and has a budget of its own.
+  return FLOAT * kept[purpose]
 }
 
 /** Splits an amount in as few parts of nearly equal size as a limit allows. */
@@ -64,7 +71,8 @@ export const generationBatches = (
 ): ReadonlyArray<GenerationBatch> => {
   const order = byLength(promptLengths)
   const longest = promptLengths.reduce((most, length) => Math.max(most, length), 1)
-  const perRow = rowBytes(config, request.maxNewTokens)
+  const runs = runSteps(config, { ...request, prompts: limits.rows, promptLength: longest }, limits.runTokens)
+  const perRow = rowBytes(config, request.maxNewTokens, runs.length > 1)
   const rows = Math.max(1, Math.min(limits.rows, Math.floor(limits.bytes / perRow)))
   if (request.candidates > rows) {
     let firstCandidate = 0

@@ -12,10 +12,13 @@ export const score = (engine: Engine) =>
     const { config } = engine.checkpoint
     const problem = checkScore(config, sequences)
     if (problem !== undefined) return yield* problem
-    const session = yield* engine.program("score", () => scoreProgram(config, engine.checkpoint.source))
+    const session = yield* engine.program("score", () =>
+      scoreProgram(config, engine.checkpoint.source, engine.limits.tokens))
     const scores = new Map<number, Score>()
     for (const indices of sequenceBatches(config, sequences.map(inputLength), "score", engine.limits)) {
-      const members = indices.flatMap((index) => sequences[index] ?? [])
+      const members = indices.flatMap((index) =>
+        sequences[index] ?? []
+      )
       const { positions, targets, tokens } = sequenceBatch(members, engine.padId)
       const { entropies, logProbs } = yield* session.run({
         feeds: { tokens, positions, targets },

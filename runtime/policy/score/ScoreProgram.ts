@@ -7,16 +7,18 @@ import type { WeightSource } from "../model/Weights.ts"
 /**
  * Scores responses: `tokens` int32 [batch, length], `positions` and `targets` int32 [predictions] (see SequenceBatch)
  * to `logProbs` and `entropies` float32 [predictions], in nats.
+ *
+ * @param most the most predictions of any run.
  */
-export const scoreProgram = (config: ModelConfig, source: WeightSource): Graph => {
+export const scoreProgram = (config: ModelConfig, source: WeightSource, most?: number): Graph => {
   const program = graph("score")
   const tokens = input(program, "tokens", "int32", ["batch", "length"])
   const positions = input(program, "positions", "int32", ["predictions"])
   const targets = input(program, "targets", "int32", ["predictions"])
   const weights = source(program)
   const hidden = hiddenStates(config, weights, tokens, { positions })
-  const { entropies, logProbs } = tokenLogProbs(config, weights, hidden, targets)
+  const { entropies, logProbs } = tokenLogProbs(config, weights, hidden, targets, most)
   output("logProbs", logProbs)
-  output("entropies", entropies())
+  output("entropies", entropies)
   return program
 }

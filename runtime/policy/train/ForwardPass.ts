@@ -23,6 +23,8 @@ export interface ForwardInputs {
   readonly state: (name: string) => Tensor
   readonly objective: Objective
   readonly recompute: boolean
+  /** The most predictions of any micro-batch. */
+  readonly predictions: number
 }
 
 /** The loss of a micro-batch, float32 [], with its gradients in the order of `trained`. */
@@ -31,17 +33,17 @@ export const lossAndGradients = (inputs: ForwardInputs, trained: ReadonlyArray<T
   return { loss, metrics, gradients: gradients(loss, trained) }
 }
 
-const forwardPass = ({ batch, config, recompute, state, weights }: ForwardInputs): Forward => {
+const forwardPass = ({ batch, config, predictions, recompute, state, weights }: ForwardInputs): Forward => {
   const hidden = once(() =>
     hiddenStates(config, weights, flatten(batch("tokens"), 0, 2), { positions: batch("positions"), recompute })
   )
-  const distributions = once(() => tokenLogProbs(config, weights, hidden(), batch("targets")))
+  const distributions = once(() => tokenLogProbs(config, weights, hidden(), batch("targets"), predictions))
   // An infinity in padding would be a NaN in the sum over its sequence, where it is multiplied by 0.
   const unpadded = (values: Tensor) => where(greaterOrEqual(batch("sequence"), 0), values, 0)
   const sums = (values: Tensor) => sumBySequence(values, batch("sequence"), batch("tokens"))
   return {
     logProbs: once(() => unpadded(distributions().logProbs)),
-    entropies: once(() => unpadded(distributions().entropies())),
+    entropies: once(() => unpadded(distributions().entropies)),
     hidden: once(() => cast(finalNorm(config, weights, hidden()), "float32")),
     sumBySequence: sums,
     tokenCounts: once(() => sums(cast(greaterOrEqual(batch("sequence"), 0), "float32"))),

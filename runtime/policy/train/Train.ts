@@ -18,13 +18,16 @@ export const train = (engine: Engine) =>
     const { config } = engine.checkpoint
     const problem = checkTrain(config, request)
     if (problem !== undefined) return yield* problem
+    const asked = { config, objective: request.objective, recompute: request.recompute ?? false }
+    const plan = request.steps.map((items, index) => planStep(asked, items, index, engine.limits))
     const training: Training = {
-      config,
+      ...asked,
       trainable: yield* trainableOf(engine, request),
-      objective: request.objective,
-      recompute: request.recompute ?? false
+      predictions: plan.flatMap(({ batches }) => batches).reduce(
+        (most, { shape }) => Math.max(most, shape.predictions),
+        1
+      )
     }
-    const plan = request.steps.map((items, index) => planStep(training, items, index, engine.limits))
     const device = yield* openTrainingDevice(engine, training)
     const digest = requestDigest(request)
     const resumed = request.resume && (yield* readTrainingState(request.resume.directory, digest))

@@ -29,6 +29,8 @@ export interface Training {
   readonly objective: Objective
   /** Keep only the hidden states between layers for the backward pass, and compute each layer again. */
   readonly recompute: boolean
+  /** The most predictions of any micro-batch: decides how the language-model head is cut. */
+  readonly predictions: number
 }
 
 /** Names of the state that belongs to a trained tensor. */
@@ -144,10 +146,10 @@ const forwardAndBackward = (
   weight: (name: string) => Tensor,
   batch: (name: string) => Tensor
 ) => {
-  const { config, objective, recompute, trainable } = training
+  const { config, objective, predictions, recompute, trainable } = training
   const trained = trainedTensors(training).map(([name]) => weight(name))
   const weights = trainable.weights(program, weight, () => batch("dropoutKey"))
-  return lossAndGradients({ config, weights, batch, objective, recompute, state: weight }, trained)
+  return lossAndGradients({ config, weights, batch, objective, predictions, recompute, state: weight }, trained)
 }
 
 /** An optimiser step on all trained tensors, or none where a number is not finite. */

@@ -1,13 +1,16 @@
 /** What training changes: all weights of the model, or an adapter beside them. */
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type { SafetensorsError } from "../../../artifacts/Safetensors.ts"
 import type { Graph, Tensor } from "../../onnx/Graph.ts"
 import type { TensorData } from "../../onnx/TensorData.ts"
 import type { Checkpoint } from "../checkpoint/Checkpoint.ts"
 import type { CheckpointError } from "../checkpoint/CheckpointError.ts"
 import { saveCheckpoint } from "../checkpoint/SaveCheckpoint.ts"
+import { readValueHead } from "../checkpoint/ValueHeadFile.ts"
+import { SCORE_HEAD, withScoreHead } from "../model/Heads.ts"
 import { modelTensors } from "../model/ModelTensors.ts"
 import { type Weights, weightsFrom } from "../model/Weights.ts"
+import type { Objective } from "./Objective.ts"
 
 export interface Trainable {
   /** Names and shapes of the trained tensors. */
@@ -23,17 +26,24 @@ export interface Trainable {
   readonly weights: (program: Graph, state: (name: string) => Tensor, dropoutKey: () => Tensor) => Weights
   /** What `save` writes: a HuggingFace directory, or a PEFT directory with the adapter alone. */
   readonly format: "checkpoint" | "adapter"
+  /** @param values the trained tensors, and the objective's heads. */
   readonly save: (
     values: ReadonlyMap<string, TensorData>,
     directory: string
   ) => Effect.Effect<void, CheckpointError | SafetensorsError>
 }
 
-/** All weights of a checkpoint. */
-export const allWeights = (checkpoint: Checkpoint): Trainable => ({
-  tensors: modelTensors(checkpoint.config),
-  initial: checkpoint.load,
-  weights: (_, state) => weightsFrom(checkpoint.config, state),
-  format: "checkpoint",
-  save: (values, directory) => saveCheckpoint(checkpoint, values, directory)
-})
+/** All weights of a checkpoint; for a score head, those without the language-model head that it takes the place of. */
+export const allWeights = (checkpoint: Checkpoint, objective: Objective): Trainable => {
+  const { config: own, directory, load } = checkpoint
+  const config = SCORE_HEAD in (objective.heads?.(own) ?? {}) ? withScoreHead(own) : own
+  return {
+    tensors: modelTensors(config),
+    initial: Effect.gen(function*() {
+      return new Map([...yield* load, ...yield* readValueHead(directory, own.hiddenSize)])
+    }),
+    weights: (_, state) => weightsFrom(config, state),
+    format: "checkpoint",
+    save: (values, target) => saveCheckpoint(checkpoint, values, target)
+  }
+}
