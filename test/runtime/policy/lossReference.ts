@@ -20,7 +20,7 @@ export interface LossValue {
   readonly gradient: { readonly norm: number; readonly tensors: Summaries }
 }
 
-interface Trained extends LossValue {
+export interface Trained extends LossValue {
   readonly steps: ReadonlyArray<{ readonly learningRate: number; readonly loss: number; readonly gradNorm: number }>
 }
 

@@ -73,6 +73,7 @@ export const families = [
   "llama-linear",
   "qwen2",
   "qwen2-window",
+  "qwen2-sharded",
   "qwen3",
   "mistral"
 ] as const
