@@ -116,3 +116,6 @@ export const scoreHeadPath = (name: string): string => `${lossPath(name)}/score-
 
 /** A safetensors file with the value function's `v_head.summary.weight` [1, hidden] and `v_head.summary.bias` [1]. */
 export const valueHeadPath = (name: string): string => `${lossPath(name)}/value-head.safetensors`
+
+/** The whole reward model that `reward` starts from, as transformers saves a ForSequenceClassification with one label. */
+export const rewardModelPath = (name: string): string => `${lossPath(name)}/reward-model`
