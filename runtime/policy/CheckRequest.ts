@@ -6,7 +6,7 @@ import type { Sequence } from "./SequenceBatch.ts"
 import { predictionsOf } from "./train/MicroBatch.ts"
 import type { Extent, Objective, TrainItem } from "./train/Objective.ts"
 
-type Operation = "generate" | "score" | "train"
+type Operation = "generate" | "score" | "rewards" | "values" | "train"
 
 interface Rule {
   readonly holds: boolean
@@ -28,7 +28,16 @@ const isRate = (value: number): boolean => Number.isFinite(value) && value >= 0
 export const checkGenerate = (config: ModelConfig, request: GenerateRequest): PolicyRequestError | undefined =>
   firstBroken("generate", generateRules(config, request))
 
+/** A reward model has no distributions over tokens. */
+const languageHead = (config: ModelConfig): Rule => ({
+  holds: config.scoreHead !== true,
+  place: "the policy",
+  problem: `is a reward model (${config.architecture}), which has no language-model head`,
+  remedy: "Ask it for rewards, or open a policy."
+})
+
 function* generateRules(config: ModelConfig, request: GenerateRequest): Iterable<Rule> {
+  yield languageHead(config)
   const { candidates, maxNewTokens, seed, temperature, topK, topP } = request
   const count = (place: string, value: number): Rule => ({
     holds: isCount(value),
@@ -102,12 +111,29 @@ export const checkScore = (
   config: ModelConfig,
   sequences: ReadonlyArray<Sequence>
 ): PolicyRequestError | undefined =>
-  firstBroken(
-    "score",
-    [...sequences.entries()].flatMap(([index, sequence]) => [
-      ...sequenceRules(config, `sequences[${index}]`, sequence)
-    ])
-  )
+  firstBroken("score", [languageHead(config), ...allSequenceRules(config, sequences)])
+
+const allSequenceRules = (config: ModelConfig, sequences: ReadonlyArray<Sequence>): ReadonlyArray<Rule> =>
+  sequences.flatMap((sequence, index) => [...sequenceRules(config, `sequences[${index}]`, sequence)])
+
+/** @param hasHead whether the policy has the head that is read. */
+export const checkHeadValues = (
+  config: ModelConfig,
+  operation: "rewards" | "values",
+  hasHead: boolean,
+  sequences: ReadonlyArray<Sequence>
+): PolicyRequestError | undefined =>
+  firstBroken(operation, [
+    {
+      holds: hasHead,
+      place: "the policy",
+      problem: operation === "rewards" ? "has no score head" : "has no value head",
+      remedy: operation === "rewards"
+        ? "Open a reward model: train one with the objective bradleyTerry, or take a checkpoint for sequence classification."
+        : "Open a policy that was trained with the objective ppo."
+    },
+    ...allSequenceRules(config, sequences)
+  ])
 
 export const checkTrain = (config: ModelConfig, request: TrainRequest): PolicyRequestError | undefined =>
   firstBroken("train", trainRules(config, request))
@@ -122,6 +148,7 @@ function* trainRules(config: ModelConfig, request: TrainRequest): Iterable<Rule>
   }
   yield { holds: request.clip > 0, place: "clip", problem: `is ${request.clip}`, remedy: "It must be positive." }
   const { objective } = request
+  if (objective.reads === "responses") yield languageHead(config)
   for (const [step, items] of request.steps.entries()) {
     yield {
       holds: items.length > 0,

@@ -15,6 +15,8 @@ import { generate } from "./generate/Generate.ts"
 import { parameterCount } from "./model/ModelTensors.ts"
 import type { Policy } from "./Policy.ts"
 import { precisionFor } from "./Precision.ts"
+import { type BaseWeights, quantisedCheckpoint } from "./quantised/QuantisedCheckpoint.ts"
+import { rewards, values } from "./score/HeadValues.ts"
 import { score } from "./score/Score.ts"
 import { serialiseProgram } from "./SerialiseProgram.ts"
 import { openTokenizer } from "./tokenizer/PolicyTokenizer.ts"
@@ -23,6 +25,8 @@ import { train } from "./train/Train.ts"
 export interface OpenOptions extends Partial<BatchLimits> {
   /** A PEFT directory: a LoRA adapter of this checkpoint. */
   readonly adapter?: string
+  /** Computes with the linear layers quantised. They can then be adapted, not trained. */
+  readonly baseWeights?: BaseWeights
   /** The type to compute in. Default: float32; on CUDA the type that the checkpoint is stored in. */
   readonly precision?: WeightType
 }
@@ -41,10 +45,11 @@ export const openPolicy = Effect.fn("Policy.open")(function*(
 ) {
   const sessions = yield* Sessions
   const scope = yield* Scope.Scope
-  const { adapter: adapterDirectory, precision: asked, ...limits } = options
+  const { adapter: adapterDirectory, baseWeights, precision: asked, ...limits } = options
   const precision = precisionFor(directory, device, asked)
   if (precision instanceof CheckpointError) return yield* precision
-  const opened = yield* openCheckpoint(directory, { precision })
+  const stored = yield* openCheckpoint(directory, { precision })
+  const opened = baseWeights === undefined ? stored : yield* quantisedCheckpoint(stored, baseWeights)
   const { config } = opened
   const adapter = adapterDirectory === undefined ? undefined : yield* openAdapter(adapterDirectory, config)
   const base = opened.source
@@ -91,6 +96,8 @@ export const openPolicy = Effect.fn("Policy.open")(function*(
     parameters: parameterCount(config),
     generate: generate(engine),
     score: score(engine),
+    rewards: rewards(engine),
+    values: values(engine),
     train: train(engine)
   }
   return policy

@@ -127,6 +127,12 @@ export interface Policy {
   readonly score: (
     request: ScoreRequest
   ) => Effect.Effect<ReadonlyArray<Score>, PolicyRequestError | EngineError>
+  /** What a reward model's score head gives each sequence, read at its last token. */
+  readonly rewards: (request: ScoreRequest) => Effect.Effect<Float32Array, PolicyRequestError | EngineError>
+  /** What a value head gives each response token, read where that token is predicted: values of PPO. */
+  readonly values: (
+    request: ScoreRequest
+  ) => Effect.Effect<ReadonlyArray<Float32Array>, PolicyRequestError | EngineError>
   /** Leaves the policy as it is; the trained weights are reached through `save`. Progress is reported by `onStep`. */
   readonly train: (
     request: TrainRequest

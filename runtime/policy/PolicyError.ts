@@ -2,7 +2,7 @@ import * as Schema from "effect/Schema"
 
 /** A request that a policy cannot serve: which request, what is wrong with it and what to change. */
 export class PolicyRequestError extends Schema.TaggedError<PolicyRequestError>()("PolicyRequestError", {
-  /** generate, score or train. */
+  /** generate, score, rewards, values or train. */
   operation: Schema.String,
   /** Where in the request: "prompts[3]", "steps[0][12].response", "temperature". */
   place: Schema.String,

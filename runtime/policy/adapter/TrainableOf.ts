@@ -31,7 +31,15 @@ export const trainableOf = Effect.fnUntraced(function*(engine: Engine, request: 
     const adapter = { ...own.config, dropout: wanted?.dropout ?? own.config.dropout }
     return trainableAdapter({ model, base, adapter, initial: () => copied(own) })
   }
-  if (wanted === undefined) return allWeights(checkpoint)
+  if (wanted === undefined && checkpoint.baseWeights !== undefined) {
+    return yield* new PolicyRequestError({
+      operation: "train",
+      place: "adapter",
+      problem: `is not given, and the policy's linear layers are quantised to ${checkpoint.baseWeights}`,
+      remedy: "They cannot be trained themselves; ask for an adapter beside them."
+    })
+  }
+  if (wanted === undefined) return allWeights(checkpoint, request.objective)
   const initial = () => initialAdapter(model, wanted, request.seed ?? 0)
   const trainable: Trainable = trainableAdapter({ model, base, adapter: wanted, initial })
   return trainable

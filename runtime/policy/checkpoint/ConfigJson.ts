@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { architectures } from "../model/architectures/Architectures.ts"
+import { scoringClass, withScoreHead } from "../model/Heads.ts"
 import type { ModelConfig } from "../model/ModelConfig.ts"
 import { CheckpointError } from "./CheckpointError.ts"
 import { decodeRotaryScaling, encodeRotaryScaling, RopeJson } from "./RopeJson.ts"
@@ -102,7 +103,7 @@ export const decodeConfig = Effect.fnUntraced(function*(path: string, content: u
     initializerRange: json.initializer_range ?? 0.02,
     ...family.traits(json)
   }
-  return config
+  return json.architectures?.[0] === scoringClass(family.className) ? withScoreHead(config) : config
 })
 
 const modelType = (content: unknown): unknown =>

@@ -5,12 +5,14 @@ import { copyFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { type TensorShape, writePieces } from "../../../artifacts/Safetensors.ts"
 import { rawBytes, type TensorData } from "../../onnx/TensorData.ts"
+import { SCORE_HEAD, withScoreHead } from "../model/Heads.ts"
 import type { ModelConfig } from "../model/ModelConfig.ts"
 import { modelTensors } from "../model/ModelTensors.ts"
 import type { Checkpoint } from "./Checkpoint.ts"
 import { CheckpointError } from "./CheckpointError.ts"
-import { withDtype } from "./ConfigText.ts"
+import { withDtype, withField } from "./ConfigText.ts"
 import { INDEX_FILE, shardName, WEIGHTS_FILE } from "./ShardIndex.ts"
+import { writeValueHead } from "./ValueHeadFile.ts"
 import { wholeDirectory } from "./WholeDirectory.ts"
 
 /** Files of a checkpoint beside its weights and config.json, copied byte by byte where they exist. */
@@ -26,20 +28,53 @@ export const companionFiles = [
   "generation_config.json"
 ] as const
 
+export const copyCompanions = async (from: string, folder: string): Promise<void> => {
+  for (const file of companionFiles) {
+    if (existsSync(join(from, file))) await copyFile(join(from, file), join(folder, file))
+  }
+}
+
 /** Bytes of one file of weights, at most, as HuggingFace writes them: 5 GB. A larger tensor has a file of its own. */
 const SHARD_BYTES = 5_000_000_000
 
 /** Gives the weights one after the other, float32. */
 export type WeightReader<E> = (name: string) => Effect.Effect<TensorData, E>
 
-/** The checkpoint's config and tokenizer with other weights. */
-export const saveCheckpoint = (checkpoint: Checkpoint, weights: ReadonlyMap<string, TensorData>, directory: string) =>
-  saveWeights(checkpoint, readerOf(weights), directory)
+/**
+ * The checkpoint's config and tokenizer with other weights. With a score head among them it becomes a reward model, which
+ * transformers loads for sequence classification; a value head is written to a file of its own.
+ */
+export const saveCheckpoint = (checkpoint: Checkpoint, weights: ReadonlyMap<string, TensorData>, directory: string) => {
+  const written = weights.has(SCORE_HEAD) ? rewardModelOf(checkpoint) : checkpoint
+  return saveWeights(written, readerOf(weights), directory, weights)
+}
+
+const rewardModelOf = (checkpoint: Checkpoint): Checkpoint => {
+  if (checkpoint.config.scoreHead === true) return checkpoint
+  const config = withScoreHead(checkpoint.config)
+  const fields = {
+    architectures: [config.architecture],
+    // How config.json says that there is one label, hence one score.
+    id2label: { 0: "LABEL_0" },
+    label2id: { LABEL_0: 0 }
+  }
+  const configText = Object.entries(fields).reduce(
+    (text, [name, value]) => withField(text, name, value),
+    checkpoint.configText
+  )
+  return { ...checkpoint, config, configText }
+}
 
 /** The same, of weights of which one at a time is in memory. */
-export const saveWeights = <E>(checkpoint: Checkpoint, read: WeightReader<E>, directory: string) =>
+export const saveWeights = <E>(
+  checkpoint: Checkpoint,
+  read: WeightReader<E>,
+  directory: string,
+  heads: ReadonlyMap<string, TensorData> = new Map()
+) =>
   writeCheckpoint({
     directory,
+    heads,
     config: checkpoint.config,
     read,
     companions: checkpoint.directory,
@@ -66,20 +101,21 @@ export const writeCheckpoint = Effect.fn("Checkpoint.write")(function*<E>(option
   readonly read: WeightReader<E>
   readonly companions: string
   readonly configText: string
+  /** May hold a value head. */
+  readonly heads?: ReadonlyMap<string, TensorData>
   readonly shardBytes?: number
 }) {
-  const { companions, config, configText, directory, read, shardBytes = SHARD_BYTES } = options
+  const { companions, config, configText, directory, heads, read, shardBytes = SHARD_BYTES } = options
   const shards = shardsOf(modelTensors(config), shardBytes)
   yield* wholeDirectory(directory, (folder, attempt) =>
     Effect.gen(function*() {
       yield* attempt(async () => {
         await writeFile(join(folder, "config.json"), configText)
-        for (const file of companionFiles) {
-          if (existsSync(join(companions, file))) await copyFile(join(companions, file), join(folder, file))
-        }
+        await copyCompanions(companions, folder)
         if (shards.size > 1) await writeFile(join(folder, INDEX_FILE), indexText(shards))
       })
       for (const [file, tensors] of shards) yield* writeShard(join(folder, file), tensors, read)
+      if (heads !== undefined) yield* writeValueHead(folder, heads)
     }))
 })
 

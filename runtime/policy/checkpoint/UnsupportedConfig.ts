@@ -1,5 +1,6 @@
 /** What a well-formed config.json may ask for and the forward pass cannot compute. */
 import type { Architecture } from "../model/architectures/Architecture.ts"
+import { scoringClass } from "../model/Heads.ts"
 import type { ConfigJson } from "./ConfigJson.ts"
 
 export interface Refusal {
@@ -30,9 +31,11 @@ function* rules(
   const architecture = json.architectures?.[0]
   yield {
     field: "architectures",
-    when: architecture !== undefined && architecture !== family.className,
+    when: architecture !== undefined && ![family.className, scoringClass(family.className)].includes(architecture),
     problem: `is ${architecture}`,
-    remedy: `For the model_type ${family.modelType} it must be ${family.className}; ${implemented}.`
+    remedy: `For the model_type ${family.modelType} it must be ${family.className}, or ${
+      scoringClass(family.className)
+    } for a reward model; ${implemented}.`
   }
   yield {
     field: "quantization_config",

@@ -25,6 +25,8 @@ export interface ModelConfig {
   readonly ropeScaling?: RotaryScaling
   /** The language-model head is the embedding table. */
   readonly tiedEmbeddings: boolean
+  /** A reward model: `score.weight` [1, hiddenSize] stands in place of the language-model head. */
+  readonly scoreHead?: boolean
   /** Linear layers of a block that add a bias. */
   readonly biases?: ReadonlyArray<LinearLayer>
   /** Queries and keys are normed per head before they are rotated (Qwen 3). */

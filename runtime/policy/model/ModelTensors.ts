@@ -1,3 +1,4 @@
+import { SCORE_HEAD } from "./Heads.ts"
 import { layerName, linearLayers, type ModelConfig, moduleName } from "./ModelConfig.ts"
 
 /** The weights of a checkpoint by their HuggingFace names, with their shapes (matrices are [outputs, inputs]). */
@@ -34,8 +35,15 @@ export const modelTensors = (config: ModelConfig): ReadonlyMap<string, ReadonlyA
     ["model.embed_tokens.weight", [vocabularySize, hiddenSize]],
     ...Array.from({ length: config.layers }, (_, index) => layer(index)).flat(),
     ["model.norm.weight", [hiddenSize]],
-    ...(config.tiedEmbeddings ? [] : [["lm_head.weight", [vocabularySize, hiddenSize]] as const])
+    ...headTensors(config)
   ])
+}
+
+const headTensors = (
+  { hiddenSize, scoreHead, tiedEmbeddings, vocabularySize }: ModelConfig
+): ReadonlyArray<readonly [string, ReadonlyArray<number>]> => {
+  if (scoreHead === true) return [[SCORE_HEAD, [1, hiddenSize]]]
+  return tiedEmbeddings ? [] : [["lm_head.weight", [vocabularySize, hiddenSize]]]
 }
 
 /** Number of trainable numbers in the checkpoint. */

@@ -12,6 +12,8 @@ export interface MicroBatchShape {
 }
 
 type Reads = Objective["reads"]
+/** What of an objective decides how its items become tensors. */
+type Form = Pick<Objective, "sequencesPerItem" | "reads" | "values">
 
 /** Tokens of a sequence that go through the forward pass: the last one only where something is read off it. */
 export const tokensRead = ({ prompt, response }: Sequence, reads: Reads): number =>
@@ -24,7 +26,7 @@ export const predictionsOf = ({ response }: Sequence, reads: Reads): number =>
  * Sizes are rounded up, so that steps of nearly equal sizes run in one Loop. They depend on these items alone: where a
  * run is cut or resumed never changes the numbers.
  */
-export const shapeOf = ({ reads }: Objective, items: ReadonlyArray<TrainItem>): MicroBatchShape => {
+export const shapeOf = ({ reads }: Pick<Objective, "reads">, items: ReadonlyArray<TrainItem>): MicroBatchShape => {
   const sequences = items.flatMap((item) => item.sequences)
   const length = sequences.reduce((most, sequence) => Math.max(most, tokensRead(sequence, reads)), 1)
   const predictions = sequences.reduce((sum, sequence) => sum + predictionsOf(sequence, reads), 0)
@@ -44,7 +46,7 @@ const roundedUp = (size: number, parts: number): number => {
  * predictions belong to no sequence (-1).
  */
 export const microBatch = (
-  objective: Objective,
+  objective: Form,
   items: ReadonlyArray<TrainItem>,
   shape: MicroBatchShape,
   padId: number
@@ -93,7 +95,7 @@ class ValueWriter {
   readonly dims: ReadonlyArray<number>
   readonly data: Float32Array
 
-  constructor(name: string, extent: Extent, { sequencesPerItem }: Objective, { items, predictions }: MicroBatchShape) {
+  constructor(name: string, extent: Extent, { sequencesPerItem }: Form, { items, predictions }: MicroBatchShape) {
     this.name = name
     this.extent = extent
     this.dims = { prediction: [predictions], sequence: [items, sequencesPerItem], item: [items] }[extent]

@@ -119,8 +119,8 @@ describe("openCheckpoint", () => {
     ["no architecture", { model_type: undefined }, /config\.json, model_type: is missing/],
     [
       "a Llama of another head",
-      { architectures: ["LlamaForSequenceClassification"] },
-      /architectures: is LlamaForSequenceCl/
+      { architectures: ["LlamaForTokenClassification"] },
+      /architectures: is LlamaForTokenCl/
     ],
     [
       "rotary scaling that lacks a field",
