@@ -108,6 +108,28 @@ layer(inTemporaryStore)("nodes that train an adapter", (it) => {
         expect(only(yield* updated(adapted, { adapter })).adapter).toBe(row.adapter)
       }))
 
+    it.effect("over quantised weights says so, and is sampled and trained on over these", () =>
+      Effect.gen(function*() {
+        const policy = yield* base
+        const quantised = { adapter: { ...adapter, base_weights: "int4" } }
+        const adapted = yield* tuned(policy, quantised)
+        const row = only(adapted)
+        expect(row).toMatchObject({ base_weights: "int4", checkpoint: only(policy).checkpoint })
+        expect(row.step_loss[0]).not.toBe(only(yield* tuned(policy)).step_loss[0])
+        const onward = only(yield* updated(adapted))
+        expect(onward).toMatchObject({ base_weights: "int4", checkpoint: row.checkpoint, steps: 1 })
+        // The same adapter over other weights is another policy, and samples otherwise.
+        const plain = { ...row, base_weights: null, policy_id: "plain" }
+        const [own, other] = [
+          yield* sampled(adapted),
+          yield* sampled(yield* Table.fromRows(Policy, [plain]))
+        ]
+        expect(own.rows()[0]?.token_log_prob).not.toEqual(other.rows()[0]?.token_log_prob)
+        expect(yield* messageOf(updated(adapted, { adapter: { ...adapter, base_weights: "int8" } }))).toContain(
+          "adapter.base_weights asks for int8, and the policy was made over weights in int4"
+        )
+      }))
+
     it.effect("stays what it was without a step", () =>
       Effect.gen(function*() {
         const adapted = yield* tuned(yield* base)
