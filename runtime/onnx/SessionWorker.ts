@@ -1,8 +1,10 @@
 // The thread that owns the onnxruntime sessions of one device: `session.run` blocks the thread it is called from.
-import { availableParallelism } from "node:os"
 import { parentPort } from "node:worker_threads"
 import { InferenceSession, Tensor } from "onnxruntime-node"
+import { cudaFiles, librariesFolder, missingCudaFiles, runtimeFolder } from "./devices/CudaFiles.ts"
+import { sessionSettings } from "./devices/SessionSettings.ts"
 import { type DType, elements } from "./DType.ts"
+import { tellingPart } from "./TellingPart.ts"
 import { fromBytes, type TensorData } from "./TensorData.ts"
 import type { Numbered, Reply, Request } from "./WorkerProtocol.ts"
 
@@ -27,27 +29,20 @@ const carriedOf = (state: string | undefined): Map<string, Tensor> => {
 
 const open = async (request: Extract<Request, { ask: "open" }>): Promise<void> => {
   const { device, model, options, weights } = request
-  const session = await InferenceSession.create(model, {
-    executionProviders: [provider(device)],
-    graphOptimizationLevel: options.optimisation ?? "all",
-    intraOpNumThreads: options.threads ?? availableParallelism(),
-    interOpNumThreads: 1,
-    executionMode: "sequential",
-    enableCpuMemArena: options.arena ?? true,
-    // Errors come back as values; onnxruntime need not print them as well.
-    logSeverityLevel: 4,
-    extra: {
-      session: {
-        ...(weights !== undefined && { model_external_initializers_file_folder_path: weights }),
-        ...(options.prepack === false && { disable_prepacking: "1" })
-      }
-    }
+  const session = await InferenceSession.create(model, sessionSettings(device, options, weights)).catch((cause) => {
+    throw describeFailure(cause, device)
   })
   sessions.set(request.session, { session, carried: carriedOf(request.state) })
 }
 
-const provider = (device: string): InferenceSession.ExecutionProviderConfig =>
-  device.startsWith("cuda:") ? { name: "cuda", deviceId: Number(device.slice("cuda:".length)) } : device
+/** onnxruntime says that the CUDA provider did not load, but not why. */
+const describeFailure = (cause: unknown, device: string): unknown => {
+  if (!device.startsWith("cuda") || !(cause instanceof Error) || !/load shared library/i.test(cause.message)) {
+    return cause
+  }
+  const missing = missingCudaFiles(cudaFiles(librariesFolder(runtimeFolder())))
+  return new Error(`onnxruntime's CUDA provider does not load, for want of ${missing.join(", ") || "a library"}`)
+}
 
 const run = async (request: Extract<Request, { ask: "run" }>): Promise<Record<string, TensorData>> => {
   const { carried, session } = found(request.session)
@@ -142,12 +137,9 @@ const answer = async ({ id, request }: Numbered): Promise<void> => {
     )
     reply({ id, values }, [...new Set(buffers)])
   } catch (cause) {
-    reply({ id, problem: sentence(cause instanceof Error ? cause.message : String(cause)) }, [])
+    reply({ id, problem: tellingPart(cause instanceof Error ? cause.message : String(cause)) }, [])
   }
 }
-
-/** One line without a full stop, to stand inside an error's message. */
-const sentence = (text: string): string => text.replaceAll(/\s+/g, " ").replace(/[.\s]+$/, "")
 
 const reply = (message: Reply, transfer: ReadonlyArray<ArrayBuffer>): void => port.postMessage(message, [...transfer])
 

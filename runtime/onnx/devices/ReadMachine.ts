@@ -1,14 +1,12 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
-import { createRequire } from "node:module"
 import { availableParallelism, cpus, totalmem } from "node:os"
-import { dirname, join } from "node:path"
-import { librarySearch } from "./LibrarySearch.ts"
+import { join } from "node:path"
+import { cudaFiles, librariesFolder, runtimeFolder } from "./CudaFiles.ts"
 import { type InstalledRuntime, Machine, type MachineFacts } from "./Machine.ts"
-import { cudaLibraries, loadedLater, providerFiles, vulkanLoader } from "./Needs.ts"
+import { cudaLibraries, loadedLater, vulkanLoader } from "./Needs.ts"
 import { listGpus } from "./NvidiaSmi.ts"
-import { neededLibraries } from "./SharedLibrary.ts"
 
 /** The machine this process runs on, read when asked. */
 export const machineLayer: Layer.Layer<Machine> = Layer.succeed(
@@ -18,10 +16,7 @@ export const machineLayer: Layer.Layer<Machine> = Layer.succeed(
 
 const readMachine = async (): Promise<MachineFacts> => {
   const [gpus, runtime] = await Promise.all([listGpus(), installedRuntime()])
-  const folder = typeof runtime === "string" ? undefined : runtime.libraries
-  const present = folder === undefined ? [] : providerFiles.filter((file) => existsSync(join(folder, file)))
-  const needs = folder === undefined ? undefined : providerNeeds(join(folder, providerFiles[0]))
-  const search = librarySearch(folder === undefined ? [] : [folder])
+  const { needs, present, search } = cudaFiles(typeof runtime === "string" ? "" : runtime.libraries)
   const wanted = [...(needs ?? cudaLibraries), ...loadedLater, vulkanLoader]
   return {
     platform: `${process.platform}-${process.arch}`,
@@ -46,24 +41,19 @@ const readMachine = async (): Promise<MachineFacts> => {
 
 const installedRuntime = async (): Promise<InstalledRuntime | string> => {
   try {
-    const main = createRequire(import.meta.url).resolve("onnxruntime-node")
-    const folder = dirname(dirname(main))
+    const folder = runtimeFolder()
     const { version }: { readonly version: string } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"))
     const { listSupportedBackends } = await import("onnxruntime-node")
     return {
       version,
       folder,
-      libraries: join(folder, "bin", "napi-v6", process.platform, process.arch),
+      libraries: librariesFolder(folder),
       backends: listSupportedBackends().map(({ bundled, name }) => ({ name, bundled }))
     }
   } catch (cause) {
     return cause instanceof Error ? (cause.message.split("\n")[0] ?? "") : String(cause)
   }
 }
-
-/** Only CUDA's own: what belongs to the C library and the compiler is always there. */
-const providerNeeds = (path: string): ReadonlyArray<string> | undefined =>
-  existsSync(path) ? neededLibraries(path)?.filter((name) => /^lib(cu|nv)/.test(name)) : undefined
 
 /** NVIDIA's display controllers on the PCI bus, with or without a driver; none where there is no such folder. */
 const nvidiaCards = (): number => {

@@ -3,8 +3,10 @@ import { Effect } from "effect"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { cudaFiles, missingCudaFiles } from "../../../../runtime/onnx/devices/CudaFiles.ts"
 import { librarySearch, parseCache } from "../../../../runtime/onnx/devices/LibrarySearch.ts"
 import { Machine } from "../../../../runtime/onnx/devices/Machine.ts"
+import { cudaLibraries, loadedLater, providerFiles } from "../../../../runtime/onnx/devices/Needs.ts"
 import { parseGpus } from "../../../../runtime/onnx/devices/NvidiaSmi.ts"
 import { machineLayer } from "../../../../runtime/onnx/devices/ReadMachine.ts"
 import { neededLibraries } from "../../../../runtime/onnx/devices/SharedLibrary.ts"
@@ -95,5 +97,21 @@ describe("nvidia-smi", () => {
     ])
     expect(parseGpus("No devices were found\n")).toBe("nvidia-smi: No devices were found")
     expect(parseGpus("\n")).toBe("nvidia-smi lists no GPU")
+  })
+})
+
+describe("the CUDA provider", () => {
+  it("lacks what is not beside the binding, and what the loader does not find", () => {
+    const folder = mkdtempSync(join(tmpdir(), "gemflow-provider-"))
+    try {
+      const nowhere = { ...cudaFiles(folder), search: () => undefined }
+      expect(missingCudaFiles(nowhere)).toEqual([...providerFiles, ...cudaLibraries, ...loadedLater])
+      // Not a library: what it needs is unknown, so what the release needs is looked for.
+      writeFileSync(join(folder, providerFiles[0]), "")
+      const found = { ...cudaFiles(folder), search: (name: string) => name.includes("cudnn") ? undefined : name }
+      expect(missingCudaFiles(found)).toEqual([providerFiles[1], "libcudnn.so.9"])
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   })
 })
