@@ -5,7 +5,7 @@ import type { LayerCache, PromptCache } from "../model/CachedAttention.ts"
 import type { ModelConfig } from "../model/ModelConfig.ts"
 import type { WeightSource } from "../model/Weights.ts"
 import { serialiseProgram } from "../SerialiseProgram.ts"
-import { decodeToken, prefill } from "./DecodeToken.ts"
+import { decodeToken, prefill, promptMask } from "./DecodeToken.ts"
 
 /**
  * The prompts' caches, once per prompt: `promptTokens` int32 [prompts, promptLength] and `promptLengths` int32 [prompts]
@@ -15,12 +15,11 @@ export const buildPrefill = (config: ModelConfig, source: WeightSource): Program
   const program = graph("prefill")
   const promptTokens = input(program, "promptTokens", "int32", ["prompts", "promptLength"])
   const promptLengths = input(program, "promptLengths", "int32", ["prompts"])
-  const { layers, mask } = prefill(config, source(program), promptTokens, promptLengths)
-  layers.forEach(({ key, value }, layer) => {
+  prefill(config, source(program), promptTokens).forEach(({ key, value }, layer) => {
     output(`promptKeys.${layer}`, key)
     output(`promptValues.${layer}`, value)
   })
-  output("promptMask", mask)
+  output("promptMask", promptMask(promptLengths, "promptLength"))
   return serialiseProgram(program)
 }
 

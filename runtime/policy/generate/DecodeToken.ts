@@ -1,12 +1,13 @@
 /** The model over prompts at once, and over one new token per candidate. */
 import { dimAt } from "../../onnx/Broadcast.ts"
+import type { Dim } from "../../onnx/Dimension.ts"
 import type { Tensor } from "../../onnx/Graph.ts"
 import { sub } from "../../onnx/ops/Arithmetic.ts"
 import { range, zeros } from "../../onnx/ops/Fill.ts"
 import { expand, flatten, reshape, transpose, unsqueeze } from "../../onnx/ops/Layout.ts"
 import { less, where } from "../../onnx/ops/Logic.ts"
 import { logitsOf } from "../head/TokenLogProbs.ts"
-import { cachedAttention, type Caches, type LayerCache, type PromptCache } from "../model/CachedAttention.ts"
+import { cachedAttention, type Caches, type LayerCache } from "../model/CachedAttention.ts"
 import { causalAttention, rotationOf } from "../model/CausalAttention.ts"
 import { decoderLayers, embed, project, type Projections } from "../model/Decoder.ts"
 import type { ModelConfig } from "../model/ModelConfig.ts"
@@ -14,11 +15,10 @@ import { rotationAt } from "../model/Rotary.ts"
 import type { Weights } from "../model/Weights.ts"
 
 /**
- * Keys and values of prompts in every layer: `tokens` int32 [prompts, promptLength] padded on the right, `lengths` int32
- * [prompts] of the prompts with one more token, which is decoded. The last layer's attention and feed-forward would
- * serve nobody and are left out.
+ * Keys and values of prompts in every layer: `tokens` int32 [prompts, promptLength] padded on the right. The last layer's
+ * attention and feed-forward would serve nobody and are left out.
  */
-export const prefill = (config: ModelConfig, weights: Weights, tokens: Tensor, lengths: Tensor): PromptCache => {
+export const prefill = (config: ModelConfig, weights: Weights, tokens: Tensor): ReadonlyArray<LayerCache> => {
   const [prompts, length] = [dimAt(tokens, 0), dimAt(tokens, 1)]
   const layers: Array<LayerCache> = []
   const keep = ({ key, layer, value }: Projections): void => {
@@ -39,10 +39,16 @@ export const prefill = (config: ModelConfig, weights: Weights, tokens: Tensor, l
     }
   )
   keep(project(config, weights, last, hidden, rotation))
+  return layers
+}
 
-  const filled = less(unsqueeze(range(tokens.graph, "int32", length), [0]), unsqueeze(sub(lengths, 1), [1]))
-  const mask = where(filled, zeros(tokens.graph, "float32", [1, 1]), -Infinity)
-  return { layers, mask: unsqueeze(mask, [1, 2]) }
+/**
+ * 0 at tokens of prompts padded to `length`, -infinity at padding: [prompts, 1, 1, length], of `lengths` int32 [prompts]
+ * that count one more token each, the one that is decoded first.
+ */
+export const promptMask = (lengths: Tensor, length: Dim): Tensor => {
+  const filled = less(unsqueeze(range(lengths.graph, "int32", length), [0]), unsqueeze(sub(lengths, 1), [1]))
+  return unsqueeze(where(filled, zeros(lengths.graph, "float32", [1, 1]), -Infinity), [1, 2])
 }
 
 export interface DecodeInputs {

@@ -48,13 +48,16 @@ export const threefry = (key: NoiseKey, counterLow: number, counterHigh: number)
  */
 export const uniformAt = (key: NoiseKey, step: number): number => (threefry(key, step, 0)[0] >>> 9) * 2 ** -23
 
-/** The uniforms of steps 0 .. count - 1, written to `into` from `offset`, `stride` apart. */
+/** The uniforms of steps `first` to `first + count - 1`, written to `into` from `offset` on, `stride` apart. */
 export const fillUniforms = (
   key: NoiseKey,
-  count: number,
   into: Float32Array,
-  offset: number,
-  stride: number
+  { count, first, offset, stride }: {
+    readonly first: number
+    readonly count: number
+    readonly offset: number
+    readonly stride: number
+  }
 ): void => {
-  for (let step = 0; step < count; step++) into[offset + step * stride] = uniformAt(key, step)
+  for (let step = 0; step < count; step++) into[offset + step * stride] = uniformAt(key, first + step)
 }

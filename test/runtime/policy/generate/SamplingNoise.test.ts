@@ -45,7 +45,7 @@ describe("SamplingNoise", () => {
     ([seed, promptId, scale]) => {
       const total = Math.fround(Math.abs(scale))
       const into = new Float32Array(8)
-      fillUniforms(noiseKey(seed, promptId, 3), 4, into, 1, 2)
+      fillUniforms(noiseKey(seed, promptId, 3), into, { first: 0, count: 4, offset: 1, stride: 2 })
       expect([into[0], into[2], into[4], into[6]]).toEqual([0, 0, 0, 0])
       for (const uniform of into) {
         expect(uniform >= 0 && uniform < 1).toBe(true)
