@@ -123,8 +123,10 @@ describe("gradients of losses by differences", () => {
         const [logProbs, ...others] = inputs(pairs.sequence.length, "float64")
         const values = Array.from(logProbs?.value.data ?? [], Number)
         const valueAt = (last: number) =>
-          apply([given(tensorData("float64", [values.length], values.with(values.length - 1, last))), ...others], ([first, ...rest]) =>
-            lossOf(loss)([first as Tensor, ...rest]))
+          apply(
+            [given(tensorData("float64", [values.length], values.with(values.length - 1, last))), ...others],
+            ([first, ...rest]) => lossOf(loss)([first as Tensor, ...rest])
+          )
         expect(yield* valueAt(5)).toEqual(yield* valueAt(-40))
       }))
 

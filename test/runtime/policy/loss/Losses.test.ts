@@ -3,35 +3,12 @@ import * as Effect from "effect/Effect"
 import { Sessions } from "../../../../runtime/onnx/Sessions.ts"
 import { dpo } from "../../../../runtime/policy/loss/Dpo.ts"
 import { ipo } from "../../../../runtime/policy/loss/Ipo.ts"
-import { preferenceItems } from "../../../../runtime/policy/loss/Preference.ts"
-import { pro, rankingItems } from "../../../../runtime/policy/loss/Pro.ts"
-import { lossNames, type LossReference, lossReference } from "../lossReference.ts"
+import { pro } from "../../../../runtime/policy/loss/Pro.ts"
+import { lossNames, lossReference } from "../lossReference.ts"
 import { checkpointPath } from "../reference.ts"
 import { expectLoss, expectMetrics, expectRelative } from "./expectNear.ts"
 import { gradientStep } from "./gradientStep.ts"
-
-const sequenceOf = ({ sequences }: LossReference, index: number) => ({
-  prompt: Int32Array.from(sequences[index]?.prompt ?? []),
-  response: Int32Array.from(sequences[index]?.response ?? [])
-})
-
-const pairsOf = (reference: LossReference, pairs: LossReference["dpo"]["pairs"]) => {
-  const sum = (index: number) => (reference.sequences[index]?.referenceLogProbs ?? []).reduce((a, b) => a + b, 0)
-  return preferenceItems(pairs.map(({ chosen, rejected }) => ({
-    chosen: sequenceOf(reference, chosen),
-    rejected: sequenceOf(reference, rejected),
-    reference: { chosen: sum(chosen), rejected: sum(rejected) }
-  })))
-}
-
-const rankingsOf = (reference: LossReference) =>
-  rankingItems(reference.pro.rankings.map(({ candidates, rewards }) => ({
-    prompt: sequenceOf(reference, candidates[0] ?? 0).prompt,
-    responses: candidates.map((index, rank) => ({
-      tokens: sequenceOf(reference, index).response,
-      reward: rewards[rank] ?? Number.NaN
-    })).toReversed()
-  })))
+import { preferencesOf, rankingsOf } from "./lossItems.ts"
 
 const PREFERENCE_METRICS = [
   "rewards/chosen",
@@ -53,7 +30,7 @@ layer(Sessions.layer)("losses", (it) => {
     ])("$loss is TRL's, with its gradients and metrics", ({ loss, objective }) =>
       Effect.gen(function*() {
         const expected = reference[loss]
-        const found = yield* gradientStep(path, objective, pairsOf(reference, expected.pairs))
+        const found = yield* gradientStep(path, objective, preferencesOf(reference, expected))
         expectLoss(found, expected)
         expectRelative("norm", found.gradNorm, expected.gradient.norm, 1e-5)
         expectMetrics(found.metrics, expected.metrics, PREFERENCE_METRICS)
