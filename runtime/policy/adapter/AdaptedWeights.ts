@@ -25,7 +25,7 @@ export const adaptedWeights = (
   base: Weights,
   adapter: AdapterConfig,
   factor: (name: string) => Tensor,
-  drop?: (x: Tensor, modules: ReadonlyArray<string>) => Tensor
+  drop?: ((x: Tensor, modules: ReadonlyArray<string>) => Tensor) | undefined
 ): Weights => {
   const targets = new Set(adapter.modules)
   const added = (x: Tensor, modules: ReadonlyArray<string>): ReadonlyMap<string, Tensor> => {

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import type { TensorData } from "../../onnx/TensorData.ts"
+import { writeValueHead } from "../checkpoint/ValueHeadFile.ts"
 import { writeWeights } from "../checkpoint/WeightFile.ts"
 import { wholeDirectory } from "../checkpoint/WholeDirectory.ts"
 import type { ModelConfig } from "../model/ModelConfig.ts"
@@ -11,9 +12,10 @@ import { type AdapterConfig, adapterTensors } from "./AdapterConfig.ts"
 import { encodeAdapterConfig } from "./AdapterConfigJson.ts"
 
 /**
- * Writes `adapter_config.json` and `adapter_model.safetensors`, both or neither.
+ * Writes `adapter_config.json` and `adapter_model.safetensors`, and a value head that was trained beside the adapter: all or
+ * nothing.
  *
- * @param values A and B, float32, by the names of `adapterTensors`.
+ * @param values A and B, float32, by the names of `adapterTensors`; the value head's tensors, where there are.
  */
 export const saveAdapter = (
   model: ModelConfig,
@@ -25,10 +27,10 @@ export const saveAdapter = (
     Effect.gen(function*() {
       const json = `${JSON.stringify(encodeAdapterConfig(model, adapter), null, 2)}\n`
       yield* attempt(() => writeFile(join(folder, ADAPTER_CONFIG), json))
-      // What is trained beside it, as a value head, is not the adapter's.
       const own = adapterTensors(model, adapter)
       const named = new Map(
         [...values].flatMap(([name, value]) => own.has(name) ? [[`${PREFIX}${name}`, value] as const] : [])
       )
       yield* writeWeights(join(folder, ADAPTER_WEIGHTS), named)
+      yield* writeValueHead(folder, values)
     }))

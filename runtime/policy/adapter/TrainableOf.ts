@@ -1,6 +1,7 @@
 /** What a request trains: all weights, a new adapter, or the adapter that the policy has. */
 import * as Effect from "effect/Effect"
 import type { Engine } from "../Engine.ts"
+import { SCORE_HEAD } from "../model/Heads.ts"
 import type { TrainRequest } from "../Policy.ts"
 import { PolicyRequestError } from "../PolicyError.ts"
 import { allWeights, type Trainable } from "../train/Trainable.ts"
@@ -17,6 +18,14 @@ export const trainableOf = Effect.fnUntraced(function*(engine: Engine, request: 
   const { adapter: own, base, checkpoint } = engine
   const model = checkpoint.config
   const wanted = request.adapter
+  if ((own !== undefined || wanted !== undefined) && SCORE_HEAD in (request.objective.heads?.(model) ?? {})) {
+    return yield* new PolicyRequestError({
+      operation: "train",
+      place: "objective",
+      problem: `trains a score head (${SCORE_HEAD}), which is not kept beside an adapter`,
+      remedy: "Train all weights of a reward model: leave the adapter out, and begin from a policy without one."
+    })
+  }
   if (own !== undefined) {
     const other = wanted === undefined ? undefined : difference(own.config, wanted)
     if (other !== undefined) {
@@ -29,7 +38,7 @@ export const trainableOf = Effect.fnUntraced(function*(engine: Engine, request: 
       })
     }
     const adapter = { ...own.config, dropout: wanted?.dropout ?? own.config.dropout }
-    return trainableAdapter({ model, base, adapter, initial: () => copied(own) })
+    return trainableAdapter({ model, base, adapter, directory: own.directory, initial: () => copied(own) })
   }
   if (wanted === undefined && checkpoint.baseWeights !== undefined) {
     return yield* new PolicyRequestError({
@@ -41,7 +50,13 @@ export const trainableOf = Effect.fnUntraced(function*(engine: Engine, request: 
   }
   if (wanted === undefined) return allWeights(checkpoint, request.objective)
   const initial = () => initialAdapter(model, wanted, request.seed ?? 0)
-  const trainable: Trainable = trainableAdapter({ model, base, adapter: wanted, initial })
+  const trainable: Trainable = trainableAdapter({
+    model,
+    base,
+    adapter: wanted,
+    directory: checkpoint.directory,
+    initial
+  })
   return trainable
 })
 

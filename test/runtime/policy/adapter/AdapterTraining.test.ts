@@ -6,7 +6,6 @@ import { join } from "node:path"
 import { Sessions } from "../../../../runtime/onnx/Sessions.ts"
 import { toNumbers } from "../../../../runtime/onnx/TensorData.ts"
 import { openAdapter, PREFIX } from "../../../../runtime/policy/adapter/Adapter.ts"
-import { type AdapterConfig, linearModules } from "../../../../runtime/policy/adapter/AdapterConfig.ts"
 import { weightedItem, weightedNll } from "../../../../runtime/policy/loss/WeightedNll.ts"
 import { openPolicy } from "../../../../runtime/policy/OpenPolicy.ts"
 import type { TrainRequest } from "../../../../runtime/policy/Policy.ts"
@@ -119,67 +118,6 @@ layer(Sessions.layer)("training an adapter", (it) => {
           [...values].map(([name, after]) => [name, before.get(name)?.map((value, i) => value - (after[i] ?? 0)) ?? []])
         )
         expectNear(moved, expected.gradient.tensors)
-      }))
-  })
-
-  describe("a new one", () => {
-    const base = checkpointPath("llama3")
-    const items = sequences(reference("llama3")).map(weightedItem)
-    const request: TrainRequest = {
-      ...once,
-      objective: weightedNll,
-      steps: [items, items, items],
-      learningRate: 0.01,
-      betas: [0.9, 0.999],
-      epsilon: 1e-8
-    }
-    const form = (modules: ReadonlyArray<string>): AdapterConfig => ({
-      rank: 4,
-      alpha: 8,
-      rankStabilised: false,
-      dropout: 0,
-      modules
-    })
-
-    it.effect("starts as the base, follows its seed, lowers the loss, and is trained on where it stopped", () =>
-      Effect.gen(function*() {
-        const policy = yield* openPolicy(base, "cpu")
-        const adapter = form(linearModules(policy.config))
-        const plain = yield* policy.train(request)
-        const first = yield* policy.train({ ...request, adapter })
-        const [again, other] = [
-          yield* policy.train({ ...request, adapter }),
-          yield* policy.train({ ...request, adapter, seed: 1 })
-        ]
-        const losses = first.steps.map(({ loss }) => loss)
-        expect(Math.abs((losses[0] ?? 0) / (plain.steps[0]?.loss ?? 0) - 1)).toBeLessThan(1e-6)
-        expect(losses[2]).toBeLessThan(losses[0] ?? 0)
-        expect(again.steps).toEqual(first.steps)
-        expect(other.steps[1]?.loss).not.toBe(losses[1])
-
-        const directory = join(yield* temporary, "first")
-        yield* first.save(directory)
-        const adapted = yield* openPolicy(base, "cpu", { adapter: directory })
-        const onward = yield* adapted.train(request)
-        expect(onward.format).toBe("adapter")
-        expect(onward.steps[0]?.loss).toBeLessThan(losses[2] ?? 0)
-        expect((yield* adapted.train({ ...request, adapter })).steps).toEqual(onward.steps)
-      }))
-
-    it.effect("of another form than the policy's own is refused", () =>
-      Effect.gen(function*() {
-        const policy = yield* openPolicy(base, "cpu", { adapter: adapterPath("llama3-all") })
-        const own = policy.adapter ?? form([])
-        for (
-          const [change, says] of [
-            [{ rank: 2 }, "asks for rank 2, and the policy's adapter has 4"],
-            [{ alpha: 2 }, "asks for alpha 2, and the policy's adapter has 8"],
-            [{ modules: own.modules.slice(1) }, "asks for other target modules than the policy's adapter has"]
-          ] as const
-        ) {
-          const error = yield* Effect.flip(policy.train({ ...request, adapter: { ...own, ...change } }))
-          expect(error.message).toContain(says)
-        }
       }))
   })
 })
