@@ -4,7 +4,7 @@ import { emit, emitMany, fail, type OneEach, oneEach, scalar, type Tensor } from
 import { add, sub } from "./Arithmetic.ts"
 import { zeros } from "./Fill.ts"
 import { reshape, squeeze } from "./Layout.ts"
-import { dimension, extent, shapeVector, sum } from "./Shape.ts"
+import { dimension, shapeVector, sum } from "./Shape.ts"
 
 /** Tensors one after the other along an axis. */
 export const concat = (tensors: ReadonlyArray<Tensor>, axis: number): Tensor => {
@@ -83,16 +83,11 @@ export const slice = (x: Tensor, axis: number, start: Dim, end?: Dim): Tensor =>
 }
 
 /** `size` positions of an axis from a position known at run time, `start`: int64 []. */
-export const sliceAt = (x: Tensor, axis: number, start: Tensor, size: Dim): Tensor =>
-  sliceBetween(x, axis, start, add(start, extent(x.graph, size)), size)
-
-/** Positions `start` to `end` (exclusive) of an axis, both known at run time: int64 []. `size`, how many, may be a new symbol. */
-export const sliceBetween = (x: Tensor, axis: number, start: Tensor, end: Tensor, size: Dim): Tensor => {
-  const at = axisOf("slice", x, axis)
-  if ([start, end].some(({ dtype, shape }) => dtype !== "int64" || shape.length !== 0)) {
-    fail("slice", [x, start, end], "start and end must be int64[]")
-  }
-  const [from, to] = [reshape(start, [1]), reshape(end, [1])]
+export const sliceAt = (x: Tensor, axis: number, start: Tensor, size: Dim): Tensor => {
+  const at = axisOf("sliceAt", x, axis)
+  if (start.dtype !== "int64" || start.shape.length !== 0) fail("sliceAt", [x, start], "the start must be int64[]")
+  const from = reshape(start, [1])
+  const to = add(from, dimension(x.graph, size))
   return emit({
     op: "Slice",
     inputs: [x, from, to, shapeVector(x.graph, [at])],

@@ -9,4 +9,4 @@ export const wideType = (dtype: DType): DType => dtype === "float16" || dtype ==
 export const wide = (x: Tensor): Tensor => cast(x, wideType(x.dtype))
 
 /** A function computed in the wide type and rounded once, at its end. */
-export const inWideType = (f: (x: Tensor) => Tensor) => (x: Tensor): Tensor => cast(f(wide(x)), x.dtype)
+export const inWideType = (x: Tensor, f: (x: Tensor) => Tensor): Tensor => cast(f(wide(x)), x.dtype)

@@ -5,8 +5,8 @@ import { add, mul } from "./Arithmetic.ts"
 import { loop } from "./Control.ts"
 import { range, zeros } from "./Fill.ts"
 import { gather } from "./Index.ts"
-import { slice, sliceAt } from "./Join.ts"
-import { flatten, reshape } from "./Layout.ts"
+import { slice } from "./Join.ts"
+import { flatten, reshape, transpose } from "./Layout.ts"
 import { cast } from "./Logic.ts"
 import { gemm } from "./MatMul.ts"
 import { wide, wideType } from "./Precision.ts"
@@ -74,23 +74,28 @@ export const matMulNBits = (x: Tensor, matrix: QuantisedMatrix, options: NBitsOp
 const productWithRows = (dy: Tensor, matrix: QuantisedMatrix, budget: number): Tensor => {
   const rows = Number(dimAt(matrix.packed, 0))
   const size = Math.ceil(rows / Math.min(rows, Math.ceil(4 * rows * matrix.columns / budget)))
-  const rest = rows % size
   const none = zeros(dy.graph, wideType(dy.dtype), [dimAt(dy, 0), matrix.columns])
-  const sum = addRows(none, dy, matrix, 0, size, Math.floor(rows / size))
-  return cast(rest === 0 ? sum : addRows(sum, dy, matrix, rows - rest, rest, 1), dy.dtype)
+  const even = rows - rows % size
+  const sum = addRows(none, slice(dy, 1, 0, even), matrix, 0, even / size)
+  return cast(even === rows ? sum : addRows(sum, slice(dy, 1, even), matrix, even, 1), dy.dtype)
 }
 
-const addRows = (sum: Tensor, dy: Tensor, matrix: QuantisedMatrix, from: number, size: number, trips: number): Tensor =>
-  loop({
+/** Adds the part of the product that columns of dy stand for, which begin at row `from` of W. */
+const addRows = (sum: Tensor, dy: Tensor, matrix: QuantisedMatrix, from: number, trips: number): Tensor => {
+  const [n, size] = [dimAt(dy, 0), Number(dimAt(dy, 1)) / trips]
+  // Runs along the first axis: a look-up there needs no position on the host.
+  const runs = transpose(reshape(dy, [n, trips, size]), [1, 0, 2])
+  return loop({
     name: "rows",
     trips,
     state: { sum },
     body: (index, { sum }) => {
-      const start = add(mul(index, size), from)
-      const weights = dequantisedRows(matrix, add(start, range(dy.graph, "int64", size)))
-      return { state: { sum: add(sum, wide(gemm(sliceAt(dy, 1, start, size), weights))) } }
+      const rows = add(mul(index, size), range(dy.graph, "int64", size))
+      const weights = dequantisedRows(matrix, from === 0 ? rows : add(rows, from))
+      return { state: { sum: add(sum, wide(gemm(gather(runs, index), weights))) } }
     }
   }).state.sum
+}
 
 /** The whole matrix as plain numbers: [out, in]. Of a matrix fixed in the program this is computed when a session opens. */
 export const dequantise = (matrix: QuantisedMatrix): Tensor => {

@@ -5,6 +5,7 @@ import { int64 } from "../TensorData.ts"
 import { add, div, exp, log, mul, stopGradient, sub } from "./Arithmetic.ts"
 import { expand, squeeze, unsqueeze } from "./Layout.ts"
 import { cast, equal, greater, where } from "./Logic.ts"
+import { inWideType } from "./Precision.ts"
 import { dimension } from "./Shape.ts"
 
 export interface Reduction {
@@ -42,7 +43,7 @@ export const reduceSum = reduction("reduceSum", "ReduceSum", (dy, x) => expand(d
 export const reduceMean = reduction(
   "reduceMean",
   "ReduceMean",
-  (dy, x, _y, axes) => expand(div(dy, countOf(x, axes)), x.shape)
+  (dy, x, _y, axes) => expand(inWideType(dy, (dy) => div(dy, countOf(dy, x, axes))), x.shape)
 )
 
 /** The largest value. Where several are largest the gradient is shared among them evenly. */
@@ -52,9 +53,11 @@ export const reduceMin = reduction("reduceMin", "ReduceMin", (dy, x, y, axes) =>
 
 /**
  * log of the sum of e^x, computed without overflow: m + log sum e^(x - m) with m the largest x. Made of these ops, as
- * onnxruntime's ReduceLogSumExp takes three times as long.
+ * onnxruntime's ReduceLogSumExp takes three times as long. Of 16-bit values computed in float32 and rounded once.
  */
-export const logSumExp = (x: Tensor, options: Reduction = {}): Tensor => {
+export const logSumExp = (x: Tensor, options: Reduction = {}): Tensor => inWideType(x, (x) => wideLogSumExp(x, options))
+
+const wideLogSumExp = (x: Tensor, options: Reduction): Tensor => {
   const axes = options.axes ?? x.shape.map((_, axis) => axis)
   if (axes.length === 0) return x
   const kept = { axes, keepDims: true }
@@ -70,12 +73,12 @@ const evenly = (dy: Tensor, x: Tensor, y: Tensor, axes: ReadonlyArray<number>): 
   return mul(chosen, div(dy, reduceSum(chosen, { axes, keepDims: true })))
 }
 
-/** How many values each result of a reduction stands for, in the type of `x`. */
-const countOf = (x: Tensor, axes: ReadonlyArray<number>): Tensor => {
+/** How many values each result of a reduction stands for, in the type of `like`; more than float16 could hold, maybe. */
+const countOf = (like: Tensor, x: Tensor, axes: ReadonlyArray<number>): Tensor => {
   const count: Dim = sizeOf(axes.map((axis) => dimAt(x, axis)))
   return typeof count === "number"
-    ? scalar(x.graph, x.dtype, count)
-    : cast(dimension(x.graph, count), x.dtype)
+    ? scalar(x.graph, like.dtype, count)
+    : cast(dimension(x.graph, count), like.dtype)
 }
 
 /** Sums over the axes that broadcasting added or stretched: the gradient of broadcasting from `shape`. */

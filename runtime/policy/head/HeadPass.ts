@@ -1,12 +1,11 @@
 /** The two passes over a language-model head, in runs of vocabulary entries; the formulas stand in ChunkedLogProbs.ts. */
 import { dimAt } from "../../onnx/Broadcast.ts"
-import { subtractDims } from "../../onnx/Dimension.ts"
 import type { Tensor } from "../../onnx/Graph.ts"
 import { add, div, exp, log, maximum, minimum, mul, neg, sub } from "../../onnx/ops/Arithmetic.ts"
 import { type Iteration, loop } from "../../onnx/ops/Control.ts"
-import { full, zeros } from "../../onnx/ops/Fill.ts"
-import { gatherElements, scatterElements } from "../../onnx/ops/Index.ts"
-import { pad, slice, sliceAt, sliceBetween } from "../../onnx/ops/Join.ts"
+import { full, range, zeros } from "../../onnx/ops/Fill.ts"
+import { gather, gatherElements, scatterElements } from "../../onnx/ops/Index.ts"
+import { slice } from "../../onnx/ops/Join.ts"
 import { flatten } from "../../onnx/ops/Layout.ts"
 import { and, cast, greaterOrEqual, less, where } from "../../onnx/ops/Logic.ts"
 import { gemm, linear } from "../../onnx/ops/MatMul.ts"
@@ -27,18 +26,35 @@ export interface Head {
 
 const along = { axes: [1], keepDims: true }
 
+/** Lower than any logit, but finite: the exponential of a difference to it is 0, and 0 times it is 0. */
+const lowest = -1e30
+
 /** Logits of one run of the vocabulary, and where the targets stand in it. `index` is undefined where one run is all. */
-const runOf = ({ weight, words }: Head, { hidden, targets }: Predictions, index: Tensor | undefined) => {
-  const vocabulary = Number(dimAt(weight, 0))
-  const start = index === undefined ? undefined : mul(index, words)
-  const entries = start === undefined
-    ? weight
-    : vocabulary % words === 0
-    ? sliceAt(weight, 0, start, words)
-    : sliceBetween(weight, 0, start, minimum(add(start, words), vocabulary), weight.graph.symbol("words"))
-  const local = start === undefined ? targets : sub(targets, start)
-  const inside = and(greaterOrEqual(local, 0), less(local, words))
-  return { entries, logits: wide(linear(hidden, entries)), inside, at: where(inside, local, 0) }
+const runOf = (head: Head, { hidden, targets }: Predictions, index: Tensor | undefined) => {
+  const { entries, places } = entriesOf(head, index)
+  const logits = wide(linear(hidden, entries))
+  const local = index === undefined ? targets : sub(targets, mul(index, head.words))
+  const inside = and(greaterOrEqual(local, 0), less(local, head.words))
+  const vocabulary = Number(dimAt(head.weight, 0))
+  return {
+    entries,
+    logits: places === undefined || vocabulary % head.words === 0
+      ? logits
+      : where(less(places, vocabulary), logits, lowest),
+    inside,
+    at: where(inside, local, 0)
+  }
+}
+
+/**
+ * Rows of the head, and their places in the vocabulary. A last run that would end beyond it repeats the last row. Looked
+ * up rather than sliced: the start of a slice has to lie on the host, and would be copied there in every run.
+ */
+const entriesOf = ({ weight, words }: Head, index: Tensor | undefined) => {
+  if (index === undefined) return { entries: weight, places: undefined }
+  const places = add(mul(index, words), range(weight.graph, "int64", words))
+  const last = Number(dimAt(weight, 0)) - 1
+  return { entries: gather(weight, (last + 1) % words === 0 ? places : minimum(places, last)), places }
 }
 
 const runsOf = ({ weight, words }: Head): number => Math.ceil(Number(dimAt(weight, 0)) / words)
@@ -50,8 +66,7 @@ const runsOf = ({ weight, words }: Head): number => Math.ceil(Number(dimAt(weigh
 export const summarise = (head: Head, given: Predictions) => {
   const { graph } = head.weight
   const column = (value: number) => full(graph, wideType(head.weight.dtype), [dimAt(given.hidden, 0), 1], value)
-  // The lowest finite number rather than -infinity, whose difference to itself is not a number.
-  const start = { largest: column(-3e38), sum: column(0), moment: column(0), picked: column(0) }
+  const start = { largest: column(lowest), sum: column(0), moment: column(0), picked: column(0) }
   const step = (before: typeof start, index: Tensor | undefined): typeof start => {
     const { at, inside, logits } = runOf(head, given, index)
     const largest = maximum(before.largest, reduceMax(logits, along))
@@ -105,9 +120,7 @@ export const headGradients = (head: Head, given: Arriving, needsHead: boolean) =
     state: { hidden: zeros(hidden.graph, wideType(dtype), hidden.shape) },
     body: (index, sum): Iteration<"hidden", string> => {
       const run = step(index)
-      // A last run that is shorter is filled up, as all must be equal to be put together.
-      const filled = pad(run.head, 0, 0, subtractDims(head.words, dimAt(run.head, 0)))
-      return { state: { hidden: add(sum.hidden, run.hidden) }, scan: needsHead ? { head: filled } : {} }
+      return { state: { hidden: add(sum.hidden, run.hidden) }, scan: needsHead ? { head: run.head } : {} }
     }
   })
   const { head: dHead } = scan

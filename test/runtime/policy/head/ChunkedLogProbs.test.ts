@@ -68,7 +68,7 @@ layer(Layer.mergeAll(Sessions.layer, NodeFileSystem.layer))("the chunked head", 
   it.effect.each(
     [
       ["whole", {}, false],
-      ["in runs of the vocabulary, the last of them shorter", { budget: 16 * 7 * 5 }, false],
+      ["in runs of the vocabulary, the last of them beyond the end", { budget: 16 * 7 * 5 }, false],
       ["of an unknown number of predictions", { budget: 16 * 23 * 3 }, true],
       ["in pieces of rows and runs of the vocabulary", { budget: 16 * 3 * 5 }, true],
       ["of a stated number of predictions at most", { budget: 16 * 7 * 5, most: 7 }, true],
