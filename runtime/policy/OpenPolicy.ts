@@ -9,6 +9,7 @@ import { openAdapter } from "./adapter/Adapter.ts"
 import { type BatchLimits, defaultLimits } from "./Batches.ts"
 import { openCheckpoint } from "./checkpoint/Checkpoint.ts"
 import { CheckpointError } from "./checkpoint/CheckpointError.ts"
+import { type GenerationDefaults, readGenerationDefaults } from "./checkpoint/GenerationConfig.ts"
 import type { WeightType } from "./checkpoint/WeightType.ts"
 import type { Engine } from "./Engine.ts"
 import { generate } from "./generate/Generate.ts"
@@ -55,6 +56,8 @@ export const openPolicy = Effect.fn("Policy.open")(function*(
   const base = opened.source
   const checkpoint = adapter === undefined ? opened : { ...opened, source: adaptedSource(config, base, adapter) }
   const tokenizer = yield* openTokenizer(directory, config.vocabularySize)
+  const { eosIds, padId } = tokenizer
+  const generation: GenerationDefaults = { ...yield* readGenerationDefaults(directory), eosIds, padId }
   const fresh = (build: () => Graph, state?: string) =>
     Effect.gen(function*() {
       const program = build()
@@ -82,8 +85,8 @@ export const openPolicy = Effect.fn("Policy.open")(function*(
     checkpoint,
     base,
     adapter,
-    eosIds: tokenizer.eosIds,
-    padId: tokenizer.padId,
+    eosIds,
+    padId,
     limits: { ...defaultLimits, ...limits },
     program,
     fresh
@@ -91,6 +94,8 @@ export const openPolicy = Effect.fn("Policy.open")(function*(
   const policy: Policy = {
     config,
     tokenizer,
+    generation,
+    precision: checkpoint.precision,
     ...(adapter !== undefined && { adapter: adapter.config }),
     contextLength: config.contextLength,
     parameters: parameterCount(config),

@@ -1,6 +1,8 @@
 /** What a policy can do: the interface that nodes use. `OpenPolicy.ts` makes one from a checkpoint directory. */
 import type * as Effect from "effect/Effect"
 import type { AdapterConfig } from "./adapter/AdapterConfig.ts"
+import type { GenerationDefaults } from "./checkpoint/GenerationConfig.ts"
+import type { WeightType } from "./checkpoint/WeightType.ts"
 import type { EngineError } from "./Engine.ts"
 import type { ModelConfig } from "./model/ModelConfig.ts"
 import type { PolicyRequestError, TrainingDiverged } from "./PolicyError.ts"
@@ -114,6 +116,10 @@ export interface Trained {
 export interface Policy {
   readonly config: ModelConfig
   readonly tokenizer: PolicyTokenizer
+  /** How the checkpoint's makers mean it to be sampled (generation_config.json), and the ids that end a response. */
+  readonly generation: GenerationDefaults
+  /** The type that its programs compute in. */
+  readonly precision: WeightType
   /** The adapter beside the weights, where there is one. */
   readonly adapter?: AdapterConfig
   /** Longest sequence, prompt and response together, in tokens. */

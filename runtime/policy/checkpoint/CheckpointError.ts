@@ -10,6 +10,12 @@ export class CheckpointError extends Schema.TaggedError<CheckpointError>()("Chec
   remedy: Schema.String
 }) {
   override get message() {
-    return `${this.path}${this.place === "" ? "" : `, ${this.place}`}: ${this.problem}. ${this.remedy}`
+    return `${fileName(this.path)}${this.place === "" ? "" : `, ${this.place}`}: ${this.problem}. ${this.remedy}`
   }
+}
+
+/** A user's own file by its path; a file of the store's copy by its name and the checkpoint's digest, as lineage shows it. */
+const fileName = (path: string): string => {
+  const stored = /[/\\]directories[/\\][0-9a-f]{2}[/\\]([0-9a-f]{64})[/\\](.+)$/.exec(path)
+  return stored === null ? path : `${stored[2]} of the checkpoint ${stored[1]?.slice(0, 12)} in the store`
 }

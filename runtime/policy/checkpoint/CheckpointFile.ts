@@ -1,5 +1,7 @@
 /** The files of a checkpoint directory; small ones are read bounded, and with errors that name the file. */
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
 import { readFile, stat } from "node:fs/promises"
 import { join } from "node:path"
 import { CheckpointError } from "./CheckpointError.ts"
@@ -66,6 +68,20 @@ export const readOptionalJson = (directory: string, file: string): Effect.Effect
   readOptionalText(directory, file).pipe(
     Effect.flatMap((text) => text === undefined ? Effect.succeed({}) : parseJson(directory, file, text))
   )
+
+/** The content of a file as a schema describes it, naming file and field when it is not. */
+export const decodeFile = Effect.fnUntraced(
+  function*<A>(path: string, schema: Schema.ConstraintDecoder<A>, content: unknown) {
+    const result = Schema.decodeUnknownResult(schema)(content)
+    if (Result.isSuccess(result)) return result.success
+    return yield* new CheckpointError({
+      path,
+      place: "",
+      problem: `does not decode: ${String(result.failure.message).replaceAll(/\s*\n\s*/g, " ")}`,
+      remedy: "Correct the named field, or download the file again."
+    })
+  }
+)
 
 /** Work with the file system, as an Effect that says which file it failed with. */
 export const attempt = <A>(path: string, work: () => Promise<A>): Effect.Effect<A, CheckpointError> =>

@@ -1,10 +1,9 @@
 /** model.safetensors.index.json: which of several files holds which tensor. */
 import * as Effect from "effect/Effect"
-import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { join } from "node:path"
 import { CheckpointError } from "./CheckpointError.ts"
-import { readJson } from "./CheckpointFile.ts"
+import { decodeFile, readJson } from "./CheckpointFile.ts"
 
 export const WEIGHTS_FILE = "model.safetensors"
 export const INDEX_FILE = `${WEIGHTS_FILE}.index.json`
@@ -20,11 +19,8 @@ export const readShardIndex = Effect.fnUntraced(function*(directory: string) {
   const path = join(directory, INDEX_FILE)
   const fault = (place: string, problem: string) =>
     new CheckpointError({ path, place, problem, remedy: "Download the file again." })
-  const decoded = Schema.decodeUnknownResult(ShardIndex)(yield* readJson(directory, INDEX_FILE))
-  if (Result.isFailure(decoded)) {
-    return yield* fault("", `does not decode: ${String(decoded.failure.message).replaceAll(/\s*\n\s*/g, " ")}`)
-  }
-  const files = new Map(Object.entries(decoded.success.weight_map))
+  const { weight_map: places } = yield* decodeFile(path, ShardIndex, yield* readJson(directory, INDEX_FILE))
+  const files = new Map(Object.entries(places))
   for (const [tensor, file] of files) {
     if (!isShardName(file)) {
       return yield* fault(

@@ -1,18 +1,31 @@
 /** The chat template of a checkpoint: Jinja, as transformers renders it. */
-import { Template } from "@huggingface/jinja"
+import { Environment, Interpreter, Template } from "@huggingface/jinja"
 import * as Effect from "effect/Effect"
+import { join } from "node:path"
 import { runInNewContext } from "node:vm"
 import { CheckpointError } from "../checkpoint/CheckpointError.ts"
+import { readOptionalText } from "../checkpoint/CheckpointFile.ts"
+import { templateGlobals } from "./TemplateGlobals.ts"
+import type { TokenizerSettings } from "./TokenizerConfig.ts"
 
 export interface ChatMessage {
   readonly role: string
   readonly content: string
 }
 
+export interface ChatOptions {
+  /** Whether the text ends where the assistant begins to speak. Default true. */
+  readonly addGenerationPrompt?: boolean
+  /** Functions the model may call, as JSON schemas; how they are told is the template's. */
+  readonly tools?: ReadonlyArray<object>
+  /** What else the template reads: `enable_thinking`, `date_string`. */
+  readonly variables?: Readonly<Record<string, unknown>>
+}
+
 export interface ChatTemplate {
   readonly render: (
     messages: ReadonlyArray<ChatMessage>,
-    options: { readonly addGenerationPrompt: boolean }
+    options?: ChatOptions
   ) => Effect.Effect<string, CheckpointError>
 }
 
@@ -29,24 +42,33 @@ const withinTime = (work: () => string): string => {
   return text
 }
 
-/** Compiles a template. `variables` are bos_token, eos_token and the like; `path` is where the template came from. */
+/** Compiles a template. `special` are bos_token, eos_token and the like; `path` is where the template came from. */
 export const chatTemplate = Effect.fnUntraced(
-  function*(path: string, source: string, variables: Readonly<Record<string, string>>) {
-    const failure = (problem: string) => (cause: unknown) =>
+  function*(path: string, source: string, special: Readonly<Record<string, string>>) {
+    const failure = (problem: string, remedy: string) => (cause: unknown) =>
       new CheckpointError({
         path,
         place: "chat_template",
-        problem: `${problem}: ${cause instanceof Error ? cause.message : String(cause)}`,
-        remedy: "Correct the template, or the roles and order of the messages it is given."
+        problem: `${problem}: ${oneLine(cause instanceof Error ? cause.message : String(cause))}`,
+        remedy
       })
-    const template = yield* Effect.try({ try: () => new Template(source), catch: failure("is not a Jinja template") })
+    const program = yield* Effect.try({
+      try: () => new Template(source).parsed,
+      catch: failure("is not a Jinja template", "Correct it, or download the file again.")
+    })
     // A watch costs more than a rendering, and a template without an end shows it with its first chat.
     let watched = false
-    const render: ChatTemplate["render"] = (messages, { addGenerationPrompt }) =>
+    const render: ChatTemplate["render"] = (
+      messages,
+      { addGenerationPrompt = true, tools, variables } = {}
+    ) =>
       Effect.try({
         try: () => {
           const renderNow = () =>
-            template.render({
+            renderWith(program, {
+              ...templateGlobals,
+              ...special,
+              ...(tools !== undefined && { tools }),
               ...variables,
               messages: messages.map(({ content, role }) => ({ role, content })),
               add_generation_prompt: addGenerationPrompt
@@ -56,8 +78,43 @@ export const chatTemplate = Effect.fnUntraced(
           watched = true
           return text
         },
-        catch: failure("does not render these messages")
+        catch: failure(
+          "does not render these messages",
+          "Correct the template, or the roles and order of the messages it is given."
+        )
       })
-    return { render }
+    const compiled: ChatTemplate = { render }
+    return compiled
+  }
+)
+
+/** `Template.render` with globals of our own: the library's date is today's. */
+const renderWith = (program: Template["parsed"], variables: Readonly<Record<string, unknown>>): string => {
+  const environment = new Environment()
+  for (const [name, value] of Object.entries(variables)) environment.set(name, value)
+  return String(new Interpreter(environment).run(program).value)
+}
+
+/** A cause that stands inside a sentence. */
+const oneLine = (text: string): string => text.replaceAll(/\s+/g, " ").replace(/[.\s]+$/, "")
+
+/** The template of a directory: chat_template.jinja, or the one in tokenizer_config.json. */
+export const openTemplate = Effect.fnUntraced(
+  function*(directory: string, { chatTemplate: stated, path, special }: TokenizerSettings): Effect.fn.Return<
+    ChatTemplate,
+    CheckpointError
+  > {
+    const file = "chat_template.jinja"
+    const source = yield* readOptionalText(directory, file)
+    if (source !== undefined) return yield* chatTemplate(join(directory, file), source, special)
+    if (stated !== undefined) return yield* chatTemplate(path, stated, special)
+    // A base model has none; it can still encode plain text.
+    const missing = new CheckpointError({
+      path,
+      place: "chat_template",
+      problem: "is missing, so chats cannot be encoded",
+      remedy: "Add a Jinja chat template to tokenizer_config.json, or a chat_template.jinja beside it."
+    })
+    return { render: () => Effect.fail(missing) }
   }
 )
