@@ -6,6 +6,7 @@ import { mod, mul } from "./Arithmetic.ts"
 import { zeros } from "./Fill.ts"
 import { reshape, transpose } from "./Layout.ts"
 import { cast } from "./Logic.ts"
+import { wide, wideType } from "./Precision.ts"
 import { reduceSum } from "./Reduce.ts"
 import { extent, shapeVector } from "./Shape.ts"
 import { sumByIndex } from "./SumByIndex.ts"
@@ -75,6 +76,10 @@ export const scatterElements = (
   alongside("scatterElements", x, indices, at)
   sameType("scatterElements", [x, updates])
   if (!sameShape(indices.shape, updates.shape)) fail("scatterElements", [indices, updates], "need one update per index")
+  if (reduction === "add" && x.dtype !== wideType(x.dtype)) {
+    // onnxruntime's CPU kernel adds no 16-bit numbers; sums of them want more digits anyway.
+    return cast(scatterElements(wide(x), indices, wide(updates), options), x.dtype)
+  }
   return emit({
     op: "ScatterElements",
     inputs: [x, indices, updates],
