@@ -1,5 +1,5 @@
 import { expect, layer } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
 import { graph, input } from "../../../../runtime/onnx/Graph.ts"
 import * as Index from "../../../../runtime/onnx/ops/Index.ts"
 import { sumByIndex } from "../../../../runtime/onnx/ops/SumByIndex.ts"
@@ -54,6 +54,37 @@ layer(Sessions.layer)("indexing", (it) => {
       yield* checkGradient([x, ids], ([x, ids]) => Index.gather(x!, ids!, 1))
       yield* checkGradient([x, given(int64([], [2]))], ([x, id]) => Index.gather(x!, id!, -1))
     }))
+
+  const size = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 4 }))
+  it.effect.prop("gather replaces any axis by the shape of the indices", {
+    dims: Schema.Tuple([size, size, size]),
+    axis: Schema.Literals([0, 1, 2, -1, -2, -3]),
+    shape: Schema.Array(size).check(Schema.isMaxLength(2)),
+    seed: size,
+    symbolic: Schema.Boolean
+  }, ({ axis, dims, seed, shape, symbolic }) =>
+    Effect.gen(function*() {
+      const at = axis < 0 ? axis + 3 : axis
+      const length = dims[at]!
+      const x = given(varied(dims), symbolic ? ["a", "b", "c"] : dims)
+      const count = shape.reduce((a, b) => a * b, 1)
+      // Whole numbers from -length to length - 1.
+      const chosen = Array.from({ length: count }, (_, i) => (i * 7 + seed * 3) % (2 * length) - length)
+      const ids = given(int64(shape, chosen), symbolic ? shape.map((_, i) => `i${i}`) : shape)
+      const y = yield* apply([x, ids], ([x, ids]) => Index.gather(x!, ids!, axis))
+      expect(y.dims).toEqual([...dims.slice(0, at), ...shape, ...dims.slice(at + 1)])
+      const inner = dims.slice(at + 1).reduce((a, b) => a * b, 1)
+      y.values.forEach((value, index) => {
+        const [before, position, after] = [
+          Math.floor(index / (count * inner)),
+          Math.floor(index / inner) % count,
+          index % inner
+        ]
+        const from = (chosen[position]! + length) % length
+        expect(value).toBe(Number(x.value.data[(before * length + from) * inner + after]))
+      })
+      yield* checkGradient([x, ids], ([x, ids]) => Index.gather(x!, ids!, axis))
+    }), { arbitrary: { runs: 16 } })
 
   it.effect("gatherElements picks one value per index", () =>
     Effect.gen(function*() {

@@ -1,6 +1,6 @@
 import { expect, layer } from "@effect/vitest"
-import { Effect } from "effect"
-import { graph, input } from "../../../../runtime/onnx/Graph.ts"
+import { Effect, Schema } from "effect"
+import { graph, input, type Tensor } from "../../../../runtime/onnx/Graph.ts"
 import { mul } from "../../../../runtime/onnx/ops/Arithmetic.ts"
 import { concat, pad, slice, sliceAt, split, stack } from "../../../../runtime/onnx/ops/Join.ts"
 import { Sessions } from "../../../../runtime/onnx/Sessions.ts"
@@ -31,6 +31,38 @@ layer(Sessions.layer)("joining and cutting", (it) => {
       ])
       yield* checkGradient([x, y], ([x, y]) => concat([x!, y!, x!], 1))
     }))
+
+  const size = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 3 }))
+  it.effect.prop("concat undoes split, and slice cuts the same pieces, along any axis", {
+    dims: Schema.Tuple([size, size, size]),
+    axis: Schema.Literals([0, 1, 2, -1]),
+    pieces: Schema.NonEmptyArray(size).check(Schema.isMaxLength(4)),
+    symbolic: Schema.Boolean
+  }, ({ axis, dims, pieces, symbolic }) =>
+    Effect.gen(function*() {
+      const at = axis < 0 ? axis + 3 : axis
+      const whole = dims.with(at, pieces.reduce((a, b) => a + b, 0))
+      const x = given(varied(whole), symbolic ? whole.map((dim, other) => other === at ? dim : `d${other}`) : whole)
+      const starts = pieces.map((_, index) => pieces.slice(0, index).reduce((a, b) => a + b, 0))
+      const found = yield* evaluate([x], ([x]) => {
+        const parts: ReadonlyArray<Tensor> = split(x!, axis, pieces)
+        const cut = pieces.map((piece, index) => slice(x!, axis, starts[index]!, starts[index]! + piece))
+        return Object.fromEntries([
+          ["joined", concat(parts, axis)] as const,
+          ...parts.map((part, index) => [`part ${index}`, part] as const),
+          ...cut.map((part, index) => [`cut ${index}`, part] as const)
+        ])
+      })
+      expect(found["joined"]).toEqual({ dims: whole, values: Array.from(x.value.data, Number) })
+      pieces.forEach((piece, index) => {
+        expect(found[`part ${index}`]?.dims).toEqual(whole.with(at, piece))
+        expect(found[`cut ${index}`]).toEqual(found[`part ${index}`])
+      })
+      yield* checkGradient([x], ([x]) => {
+        const parts: ReadonlyArray<Tensor> = split(x!, axis, pieces)
+        return concat(parts.map((part, index) => mul(part, index + 1)), axis)
+      })
+    }), { arbitrary: { runs: 16 } })
 
   it.effect("stack adds an axis", () =>
     Effect.gen(function*() {

@@ -59,6 +59,45 @@ layer(Sessions.layer)("matrix products", (it) => {
       yield* checkGradient([a, b], ([a, b]) => matMul(a!, b!))
     }))
 
+  it.effect.prop("matMul broadcasts any axes before the last two, of known and symbolic size", {
+    dims: Schema.Tuple([size, size, size, size, size]),
+    flat: Schema.Tuple([Schema.Boolean, Schema.Boolean, Schema.Boolean, Schema.Boolean]),
+    rank: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2 })),
+    symbolic: Schema.Boolean
+  }, ({ dims: [outer, inner, m, k, n], flat, rank, symbolic }) =>
+    Effect.gen(function*() {
+      const [left, right] = [
+        [flat[0] ? 1 : outer, flat[1] ? 1 : inner],
+        [flat[2] ? 1 : outer, flat[3] ? 1 : inner].slice(2 - rank)
+      ]
+      const named = (batch: ReadonlyArray<number>) =>
+        batch.map((dim, axis) => symbolic && dim > 1 ? ["outer", "inner"][axis + 2 - batch.length]! : dim)
+      const a = given(varied([...left, m, k], -1, 1, 1), [...named(left), m, k])
+      const b = given(varied([...right, k, n], -1, 1, 2), [...named(right), k, n])
+      const y = yield* apply([a, b], ([a, b]) => matMul(a!, b!))
+      const [shortest = 1, long = 1] = [right.at(-2), right.at(-1)]
+      const batch = [Math.max(left[0]!, shortest), Math.max(left[1]!, long)] as const
+      expect(y.dims).toEqual([...batch, m, n])
+      const at = (own: ReadonlyArray<number>, i: number, j: number) =>
+        own.length === 0
+          ? 0
+          : (own.at(-2) ?? 1) === 1
+          ? (own.at(-1) === 1 ? 0 : j)
+          : i * own.at(-1)! + (own.at(-1) === 1 ? 0 : j)
+      for (let i = 0; i < batch[0]; i++) {
+        for (let j = 0; j < batch[1]; j++) {
+          const expected = product(
+            matrix(a.value.data, m, k, at(left, i, j) * m * k),
+            matrix(b.value.data, k, n, at(right, i, j) * k * n)
+          ).flat()
+          expected.forEach((value, index) =>
+            expect(y.values[(i * batch[1] + j) * m * n + index]).toBeCloseTo(value, 10)
+          )
+        }
+      }
+      yield* checkGradient([a, b], ([a, b]) => matMul(a!, b!))
+    }), { arbitrary: { runs: 12 } })
+
   it.effect("gradients hold for symbolic sizes, shared matrices and plain ones", () =>
     Effect.gen(function*() {
       const x = given(varied([2, 3, 4], -1, 1, 1), ["batch", "length", 4])
