@@ -1,8 +1,9 @@
 import { axisOf, dimAt, sameType } from "../Broadcast.ts"
 import { addDims, type Dim, printShape, type Shape, subtractDims } from "../Dimension.ts"
+import { isFloating } from "../DType.ts"
 import { emit, emitMany, fail, type OneEach, oneEach, scalar, type Tensor } from "../Graph.ts"
 import { add, sub } from "./Arithmetic.ts"
-import { zeros } from "./Fill.ts"
+import { full, zeros } from "./Fill.ts"
 import { reshape, squeeze } from "./Layout.ts"
 import { dimension, shapeVector, sum } from "./Shape.ts"
 
@@ -105,6 +106,11 @@ export const pad = (x: Tensor, axis: number, before: Dim, after: Dim, value = 0)
   const at = axisOf("pad", x, axis)
   const size = sum([before, dimAt(x, at), after])
   if (before === 0 && after === 0) return x
+  // The CUDA provider's Pad knows floats and bool alone.
+  if (!isFloating(x.dtype)) {
+    const filling = (dim: Dim) => dim === 0 ? [] : [full(x.graph, x.dtype, x.shape.with(at, dim), value)]
+    return concat([...filling(before), x, ...filling(after)], at)
+  }
   return padded(
     x,
     at,

@@ -135,7 +135,7 @@ export const generateProgram = (
 
 /** Whether each token is one of the ids: bool [...]. */
 const isOneOf = (token: Tensor, ids: ReadonlyArray<number>): Tensor => {
-  const matches = equal(unsqueeze(token, [-1]), constant(token.graph, int64([ids.length], ids)))
+  const matches = equal(unsqueeze(token, [-1]), constant(token.graph, int64([ids.length], ids), "data"))
   return less(scalar(token.graph, "int32", 0), reduceMax(cast(matches, "int32"), { axes: [-1] }))
 }
 
