@@ -42,7 +42,8 @@ export const allWeights = (checkpoint: Checkpoint, objective: Objective): Traina
     initial: Effect.gen(function*() {
       return new Map([...yield* load, ...yield* readValueHead(directory, own.hiddenSize)])
     }),
-    weights: (_, state) => weightsFrom(config, state),
+    // Float32 values are trained, whatever type the program computes in.
+    weights: (_, state) => weightsFrom(config, state, checkpoint.precision),
     format: "checkpoint",
     save: (values, target) => saveCheckpoint(checkpoint, values, target)
   }
