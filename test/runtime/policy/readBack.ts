@@ -25,6 +25,8 @@ export interface ReadBack {
   readonly model: string
   /** Weights that the file lacks or that the class does not know. */
   readonly faults: ReadonlyArray<string>
+  /** Of each sequence, by a reward model. */
+  readonly scores: ReadonlyArray<number>
   /** Of each response. */
   readonly logProbs: ReadonlyArray<ReadonlyArray<number>>
   readonly entropies: ReadonlyArray<ReadonlyArray<number>>

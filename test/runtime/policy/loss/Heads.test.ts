@@ -1,24 +1,17 @@
 import { describe, expect, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { copyFileSync, cpSync, readFileSync } from "node:fs"
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { Sessions } from "../../../../runtime/onnx/Sessions.ts"
 import { ppo } from "../../../../runtime/policy/loss/Ppo.ts"
 import { bradleyTerry } from "../../../../runtime/policy/loss/Reward.ts"
 import { openPolicy } from "../../../../runtime/policy/OpenPolicy.ts"
-import { lossNames, type LossReference, lossReference, rewardModelPath, valueHeadPath } from "../lossReference.ts"
+import { lossNames, type LossReference, lossReference, rewardModelPath } from "../lossReference.ts"
 import { checkpointPath, largestDifference } from "../reference.ts"
 import { expectLoss, expectMetrics, expectRelative } from "./expectNear.ts"
 import { gradientStep, plainStep, temporary } from "./gradientStep.ts"
 import { rewardPairsOf, rolloutsOf, sequenceOf } from "./lossItems.ts"
-
-/** The reference's checkpoint with its value head beside the weights. */
-const withValueHead = Effect.fnUntraced(function*(name: string, reference: LossReference) {
-  const directory = yield* temporary
-  cpSync(checkpointPath(reference.checkpoint), directory, { recursive: true })
-  copyFileSync(valueHeadPath(name), join(directory, "value_head.safetensors"))
-  return directory
-})
+import { withValueHead } from "./withValueHead.ts"
 
 const ppoOf = ({ ppo: { clip, klCoefficient, valueClip, valueCoefficient } }: LossReference, entropy: boolean) =>
   ppo({ clip, klCoefficient, valueClip, valueCoefficient, entropy })
@@ -62,7 +55,7 @@ layer(Sessions.layer)("losses with a head", (it) => {
     it.effect("ppo is TRL's, with its gradients and metrics", () =>
       Effect.gen(function*() {
         const found = yield* gradientStep(
-          yield* withValueHead(name, reference),
+          yield* withValueHead(name),
           ppoOf(reference, true),
           rolloutsOf(reference),
           { files: ["model.safetensors", "value_head.safetensors"] }
@@ -87,7 +80,7 @@ layer(Sessions.layer)("losses with a head", (it) => {
   it.effect("ppo in several micro-batches, without entropy, has the same loss and gradients", () =>
     Effect.gen(function*() {
       const found = yield* gradientStep(
-        yield* withValueHead(name, reference),
+        yield* withValueHead(name),
         ppoOf(reference, false),
         rolloutsOf(reference),
         { files: ["model.safetensors", "value_head.safetensors"], tokens: 32 }
@@ -99,7 +92,7 @@ layer(Sessions.layer)("losses with a head", (it) => {
   it.effect("values are those that ppo's value loss is of", () =>
     Effect.gen(function*() {
       const { parts, responses, valueClip } = reference.ppo
-      const policy = yield* openPolicy(yield* withValueHead(name, reference), "cpu", { tokens: 64 })
+      const policy = yield* openPolicy(yield* withValueHead(name), "cpu", { tokens: 64 })
       const values = yield* policy.values({
         sequences: responses.map(({ sequence }) => sequenceOf(reference, sequence))
       })

@@ -3,53 +3,33 @@ import * as Effect from "effect/Effect"
 import { Sessions } from "../../../../runtime/onnx/Sessions.ts"
 import { dpo } from "../../../../runtime/policy/loss/Dpo.ts"
 import { ipo } from "../../../../runtime/policy/loss/Ipo.ts"
-import { preferenceItems } from "../../../../runtime/policy/loss/Preference.ts"
-import { pro, rankingItems } from "../../../../runtime/policy/loss/Pro.ts"
+import { ppo } from "../../../../runtime/policy/loss/Ppo.ts"
+import { pro } from "../../../../runtime/policy/loss/Pro.ts"
+import { bradleyTerry } from "../../../../runtime/policy/loss/Reward.ts"
 import { openPolicy } from "../../../../runtime/policy/OpenPolicy.ts"
 import type { Objective, TrainItem } from "../../../../runtime/policy/train/Objective.ts"
 import { adapterNames, adapterPath, adapterReference } from "../adapterReference.ts"
-import { lossNames, type LossReference, lossReference, type Trained } from "../lossReference.ts"
+import { preferencesOf, rankingsOf, rewardPairsOf, rolloutsOf } from "../loss/lossItems.ts"
+import { withValueHead } from "../loss/withValueHead.ts"
+import { lossNames, type LossReference, lossReference, rewardModelPath, type Trained } from "../lossReference.ts"
 import { checkpointPath } from "../reference.ts"
-
-const sequenceOf = ({ sequences }: LossReference, index: number) => ({
-  prompt: Int32Array.from(sequences[index]?.prompt ?? []),
-  response: Int32Array.from(sequences[index]?.response ?? [])
-})
-
-/** The reference file's pairs; what the reference policy thinks of a response is under the field `from` of its sequence. */
-const pairsOf = (
-  reference: LossReference,
-  { pairs }: LossReference["dpo"],
-  from: "referenceLogProbs" | "logProbs"
-): ReadonlyArray<TrainItem> => {
-  const sum = (index: number) => (reference.sequences[index]?.[from] ?? []).reduce((a, b) => a + b, 0)
-  return preferenceItems(pairs.map(({ chosen, rejected }) => ({
-    chosen: sequenceOf(reference, chosen),
-    rejected: sequenceOf(reference, rejected),
-    reference: { chosen: sum(chosen), rejected: sum(rejected) }
-  })))
-}
-
-const rankingsOf = (reference: LossReference): ReadonlyArray<TrainItem> =>
-  rankingItems(reference.pro.rankings.map(({ candidates, rewards }) => ({
-    prompt: sequenceOf(reference, candidates[0] ?? 0).prompt,
-    responses: candidates.map((index, rank) => ({
-      tokens: sequenceOf(reference, index).response,
-      reward: rewards[rank] ?? Number.NaN
-    }))
-  })))
 
 /** Ten steps, each on all items, give the losses and gradient norms of PyTorch's. */
 const expectSteps = Effect.fnUntraced(function*(options: {
   readonly reference: LossReference
+  /** Default: the reference's. */
+  readonly checkpoint?: string
   readonly adapter?: string
   readonly objective: Objective
   readonly items: ReadonlyArray<TrainItem>
   readonly expected: Trained
 }) {
-  const { adapter, expected, items, objective, reference } = options
-  const path = checkpointPath(reference.checkpoint)
-  const policy = yield* openPolicy(path, "cpu", adapter === undefined ? {} : { adapter })
+  const { adapter, checkpoint, expected, items, objective, reference } = options
+  const policy = yield* openPolicy(
+    checkpoint ?? checkpointPath(reference.checkpoint),
+    "cpu",
+    adapter === undefined ? {} : { adapter }
+  )
   const { steps } = yield* policy.train({ ...reference.optimiser, objective, steps: expected.steps.map(() => items) })
   expect(steps.length).toBe(10)
   steps.forEach(({ gradNorm, loss }, index) => {
@@ -68,7 +48,7 @@ layer(Sessions.layer)("ten steps", (it) => {
       expectSteps({
         reference,
         objective: dpo({ beta: reference.dpo.beta }),
-        items: pairsOf(reference, reference.dpo, "referenceLogProbs"),
+        items: preferencesOf(reference, reference.dpo),
         expected: reference.dpo
       }))
 
@@ -76,7 +56,7 @@ layer(Sessions.layer)("ten steps", (it) => {
       expectSteps({
         reference,
         objective: ipo({ beta: reference.ipo.beta }),
-        items: pairsOf(reference, reference.ipo, "referenceLogProbs"),
+        items: preferencesOf(reference, reference.ipo),
         expected: reference.ipo
       }))
 
@@ -87,18 +67,37 @@ layer(Sessions.layer)("ten steps", (it) => {
         items: rankingsOf(reference),
         expected: reference.pro
       }))
+
+    it.effect("of a reward model, with its scores free and held around 0", () =>
+      Effect.gen(function*() {
+        const items = rewardPairsOf(reference)
+        const checkpoint = rewardModelPath(name)
+        yield* expectSteps({ reference, checkpoint, objective: bradleyTerry(), items, expected: reference.reward })
+        const { centeredReward: expected } = reference
+        const objective = bradleyTerry({ centerCoefficient: expected.coefficient })
+        yield* expectSteps({ reference, checkpoint, objective, items, expected })
+      }))
+
+    it.effect("of PPO", () =>
+      Effect.gen(function*() {
+        const checkpoint = yield* withValueHead(name)
+        const { ppo: expected } = reference
+        yield* expectSteps({ reference, checkpoint, objective: ppo(expected), items: rolloutsOf(reference), expected })
+      }))
   })
 
   describe.each(adapterNames)("through the adapter %s", (name) => {
     const { checkpoint, dpo: expected } = adapterReference(name)
     const reference = lossReference(checkpoint)
+    // What the base itself says of the responses is the reference here.
+    const sequences = reference.sequences.map((sequence) => ({ ...sequence, referenceLogProbs: sequence.logProbs }))
 
     it.effect("of DPO, whose reference is the base without it", () =>
       expectSteps({
         reference,
         adapter: adapterPath(name),
         objective: dpo({ beta: expected.beta }),
-        items: pairsOf(reference, expected, "logProbs"),
+        items: preferencesOf({ ...reference, sequences }, expected),
         expected
       }))
   })
