@@ -7,7 +7,7 @@
  * they are numbers, else as text without regard to letter case (nodes/answer/Answer.ts). A response without a marker has
  * no answer and is not correct.
  *
- * @errors NoExpectedAnswer, NoRoomForPrompt, PolicyRequestError, SessionError, CheckpointError
+ * @errors NoExpectedAnswer, NoRoomForPrompt, NotInGenerationConfig, PolicyRequestError, SessionError, CheckpointError
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -16,7 +16,8 @@ import { AnswerEvaluation, PreferencePairs } from "gemflow/artifacts"
 import { extractAnswer, sameAnswer } from "./answer/Answer.ts"
 import { defaultMarker, Marker } from "./answer/Marker.ts"
 import { cotSuffix } from "./config/CotSuffix.ts"
-import { Count, documented, NonNegative, optional, Seed, Share } from "./config/Field.ts"
+import { Count, documented, optional, Seed } from "./config/Field.ts"
+import { samplingFields } from "./config/Sampling.ts"
 import { expectedAnswers } from "./evaluation/ExpectedAnswers.ts"
 import { generatePrompts } from "./policy/GeneratePrompts.ts"
 import { openInput, PolicyInput } from "./policy/OpenInput.ts"
@@ -27,9 +28,7 @@ export const EvaluateAnswers = Node.make("evaluate-answers", {
   config: Schema.Struct({
     label: documented(Schema.NonEmptyString, "What the report calls this policy: base, sft, gem ..."),
     samples: optional(Count, 1, "Responses per prompt."),
-    temperature: optional(NonNegative, 0, "Divides the logits; 0 takes the likeliest token."),
-    top_p: optional(Share, 1, "Nucleus: 1 keeps all tokens."),
-    max_new_tokens: optional(Count, 256, "Longest response."),
+    ...samplingFields({ temperature: 0, notes: { temperature: "", topP: "", maxNewTokens: "" } }),
     seed: optional(Seed, 0, "Another seed draws other responses."),
     marker: optional(
       Marker,

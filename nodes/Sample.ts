@@ -2,19 +2,20 @@
  * sample: k chain-of-thought candidates per distinct prompt, drawn from the policy (GEM, arXiv 2511.13007, reflective
  * inference engine).
  *
- * A token is drawn from softmax(z / temperature), cut to the likeliest tokens that reach `top_p` together. What is recorded of
- * it, log pi and the entropy H_t, is of the policy itself: softmax(z), temperature 1, nothing cut. The noise is keyed by
- * seed, prompt and candidate, so that a candidate is the same whatever else is sampled. `prompt_tokens` holds the prompt as
- * the policy read it, with `cot_suffix`, so that update trains on the same.
+ * A token is drawn from softmax(z / temperature), cut to the `top_k` likeliest tokens and to those that reach `top_p`
+ * together. What is recorded of it, log pi and the entropy H_t, is of the policy itself: softmax(z), temperature 1, nothing
+ * cut. The noise is keyed by seed, prompt and candidate, so that a candidate is the same whatever else is sampled.
+ * `prompt_tokens` holds the prompt as the policy read it, with `cot_suffix`, so that update trains on the same.
  *
- * @errors NoRoomForPrompt, PolicyRequestError, SessionError, CheckpointError
+ * @errors NoRoomForPrompt, NotInGenerationConfig, PolicyRequestError, SessionError, CheckpointError
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Node, TableType } from "gemflow"
 import { Candidates, PreferencePairs } from "gemflow/artifacts"
 import { cotSuffix } from "./config/CotSuffix.ts"
-import { Count, NonNegative, optional, Seed, Share } from "./config/Field.ts"
+import { optional, Seed } from "./config/Field.ts"
+import { samplingFields } from "./config/Sampling.ts"
 import { generatePrompts } from "./policy/GeneratePrompts.ts"
 import { openInput, PolicyInput } from "./policy/OpenInput.ts"
 import { distinctPrompts } from "./prompt/DistinctPrompts.ts"
@@ -28,13 +29,14 @@ export const Sample = Node.make("sample", {
   module: import.meta.url,
   config: Schema.Struct({
     candidates: optional(SeveralCandidates, 5, "k: candidates per prompt. 5 in the paper, 4 in the released code."),
-    temperature: optional(
-      NonNegative,
-      0.9,
-      "Divides the logits; 0.9 to 1.0 in the sources. 0 takes the likeliest token."
-    ),
-    top_p: optional(Share, 1, "Nucleus: 1 keeps all tokens; the sources use 0.95 or none."),
-    max_new_tokens: optional(Count, 256, "Longest response; 128 to 256 in the sources."),
+    ...samplingFields({
+      temperature: 0.9,
+      notes: {
+        temperature: "; 0.9 to 1.0 in the sources",
+        topP: "; the sources use 0.95 or none",
+        maxNewTokens: "; 128 to 256 in the sources"
+      }
+    }),
     seed: optional(Seed, 0, "Another seed draws other candidates."),
     cot_suffix: cotSuffix
   }),

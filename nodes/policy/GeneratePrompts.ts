@@ -2,20 +2,19 @@
 import * as Effect from "effect/Effect"
 import type { Generation, OnProgress, Policy } from "../../runtime/policy/Policy.ts"
 import { fitPrompt } from "../../runtime/policy/tokenizer/FitPrompt.ts"
+import type { SamplingConfig } from "../config/Sampling.ts"
 import { instructed } from "../prompt/Instructed.ts"
 import { NoRoomForPrompt } from "./PolicyInputError.ts"
+import { samplingOf } from "./SamplingOf.ts"
 
 export interface Question {
   readonly prompt_id: string
   readonly prompt: ReadonlyArray<{ readonly role: string; readonly content: string }>
 }
 
-export interface GenerateOptions {
+export interface GenerateOptions extends SamplingConfig {
   /** Responses per prompt. */
   readonly candidates: number
-  readonly temperature: number
-  readonly top_p: number
-  readonly max_new_tokens: number
   readonly seed: number
   readonly cot_suffix: string
 }
@@ -31,7 +30,7 @@ export interface Response<Q> extends Generation {
  * The responses to each question, question by question. A prompt too long for the context less `max_new_tokens` is cut from
  * the left.
  *
- * @errors NoRoomForPrompt when max_new_tokens alone fills the context.
+ * @errors NoRoomForPrompt when max_new_tokens alone fills the context, NotInGenerationConfig (SamplingOf.ts).
  */
 export const generatePrompts = Effect.fn("generatePrompts")(function*<Q extends Question>(
   policy: Policy,
@@ -39,10 +38,10 @@ export const generatePrompts = Effect.fn("generatePrompts")(function*<Q extends 
   options: GenerateOptions,
   onProgress: OnProgress
 ) {
-  const room = policy.contextLength - options.max_new_tokens
-  if (room < 1) {
-    return yield* new NoRoomForPrompt({ contextLength: policy.contextLength, maxNewTokens: options.max_new_tokens })
-  }
+  const sampling = yield* samplingOf(policy, options)
+  const { maxNewTokens } = sampling
+  const room = policy.contextLength - maxNewTokens
+  if (room < 1) return yield* new NoRoomForPrompt({ contextLength: policy.contextLength, maxNewTokens })
   const { bosId, encodeChat } = policy.tokenizer
   const asked = new Map<string, Omit<Response<Q>, keyof Generation>>()
   for (const question of questions) {
@@ -52,10 +51,8 @@ export const generatePrompts = Effect.fn("generatePrompts")(function*<Q extends 
   }
   const generations = yield* policy.generate({
     prompts: [...asked].map(([id, { promptTokens }]) => ({ id, tokens: promptTokens })),
+    ...sampling,
     candidates: options.candidates,
-    temperature: options.temperature,
-    topP: options.top_p,
-    maxNewTokens: options.max_new_tokens,
     seed: options.seed,
     onProgress
   })

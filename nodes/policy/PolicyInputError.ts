@@ -18,6 +18,15 @@ export class NoRoomForPrompt extends Schema.TaggedError<NoRoomForPrompt>()("NoRo
   }
 }
 
+/** A field that is left to the policy's generation_config.json, which does not say it. */
+export class NotInGenerationConfig extends Schema.TaggedError<NotInGenerationConfig>()("NotInGenerationConfig", {
+  field: Schema.String
+}) {
+  override get message() {
+    return `${this.field} is "generation_config", and the policy's generation_config.json does not state it; give a number.`
+  }
+}
+
 /** A request to quantise the base of a policy that was made over another one. */
 export class OtherBaseWeights extends Schema.TaggedError<OtherBaseWeights>()("OtherBaseWeights", {
   asked: Schema.String,
