@@ -19,7 +19,8 @@ export const readOptionalText = Effect.fnUntraced(function*(directory: string, f
   const text = yield* Effect.tryPromise({
     try: async () => {
       const { size } = await stat(path)
-      return size > MAX_BYTES ? size : await readFile(path, "utf8")
+      // Some editors write a byte order mark, which no parser of these files takes.
+      return size > MAX_BYTES ? size : (await readFile(path, "utf8")).replace(/^\uFEFF/, "")
     },
     catch: (cause) => ({ missing: isMissing(cause), cause })
   }).pipe(Effect.catch(({ cause, missing }) =>
@@ -49,8 +50,7 @@ export const readText = Effect.fnUntraced(function*(directory: string, file: str
 /** Parses JSON, naming the file when it is not. */
 export const parseJson = (directory: string, file: string, text: string): Effect.Effect<unknown, CheckpointError> =>
   Effect.try({
-    // Some editors write a byte order mark, which is no JSON.
-    try: (): unknown => JSON.parse(text.replace(/^\uFEFF/, "")),
+    try: (): unknown => JSON.parse(text),
     catch: (cause) =>
       new CheckpointError({
         path: join(directory, file),

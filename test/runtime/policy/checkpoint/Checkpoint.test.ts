@@ -20,6 +20,7 @@ import { createCheckpoint } from "../../../../runtime/policy/checkpoint/CreateCh
 import type { ModelConfig } from "../../../../runtime/policy/model/ModelConfig.ts"
 import { modelTensors } from "../../../../runtime/policy/model/ModelTensors.ts"
 import { openPolicy } from "../../../../runtime/policy/OpenPolicy.ts"
+import { openTokenizer } from "../../../../runtime/policy/tokenizer/PolicyTokenizer.ts"
 import { checkpointPath, names } from "../reference.ts"
 
 const temporary = Effect.acquireRelease(
@@ -223,6 +224,30 @@ describe("openCheckpoint", () => {
       )
       writeFileSync(join(directory, "config.json"), "{ \"model_type\": ")
       expect(yield* problemOf(directory)).toMatch(/config\.json: is not JSON/)
+    }))
+
+  it.effect("takes files with a byte order mark, and saves a config.json without", () =>
+    Effect.gen(function*() {
+      const directory = yield* copyOf("untied-gqa")
+      const texts = ["config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json"].map((file) => {
+        const text = readFileSync(join(directory, file), "utf8")
+        writeFileSync(join(directory, file), `\uFEFF${text}`)
+        return text
+      })
+      const checkpoint = yield* openCheckpoint(directory)
+      expect(checkpoint.configText).toBe(texts[0])
+      expect((yield* openTokenizer(directory, 280)).eosIds).toEqual(
+        (yield* openTokenizer(checkpointPath("untied-gqa"), 280)).eosIds
+      )
+    }))
+
+  it.effect("does not look at values: weights that are no numbers open", () =>
+    Effect.gen(function*() {
+      const data = new Float32Array(32).fill(Number.NaN)
+      const directory = yield* withTensors((tensors) => {
+        tensors.set("model.norm.weight", { dtype: "F32", shape: [32], data })
+      })
+      expect((yield* (yield* openCheckpoint(directory)).read("model.norm.weight")).data).toEqual(data)
     }))
 
   it.effect("takes the head that some writers store beside tied embeddings", () =>

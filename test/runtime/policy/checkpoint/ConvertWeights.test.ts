@@ -24,8 +24,9 @@ import {
   type CheckpointOptions,
   openCheckpoint
 } from "../../../../runtime/policy/checkpoint/Checkpoint.ts"
+import { openPolicy } from "../../../../runtime/policy/OpenPolicy.ts"
 import { serialiseProgram } from "../../../../runtime/policy/SerialiseProgram.ts"
-import { checkpointPath } from "../reference.ts"
+import { checkpointPath, reference, sequences } from "../reference.ts"
 import { copyOf, temporary, withTensors } from "./copies.ts"
 
 /** Opens a checkpoint with a store at hand, and makes its weights ready. */
@@ -160,6 +161,20 @@ layer(Sessions.layer)("weights in the program's type", (it) => {
         expect(yield* normOf(checkpoint)).toEqual((yield* checkpoint.read("model.norm.weight")).data)
       }))
   }
+
+  it.effect("are read at odd places, where a writer did not align them", () =>
+    Effect.gen(function*() {
+      const directory = yield* copyOf("untied-gqa")
+      const path = join(directory, "model.safetensors")
+      const bytes = readFileSync(path)
+      const header = 8 + Number(bytes.readBigUInt64LE(0))
+      bytes.writeBigUInt64LE(BigInt(header - 8 + 1))
+      writeFileSync(path, Buffer.concat([bytes.subarray(0, header), Buffer.from(" "), bytes.subarray(header)]))
+      const request = { sequences: sequences(reference("untied-gqa")) }
+      const [odd, even] = yield* Effect.forEach([directory, checkpointPath("untied-gqa")], (place) =>
+        Effect.flatMap(openPolicy(place, "cpu"), (policy) => policy.score(request)))
+      expect(odd).toEqual(even)
+    }))
 
   it.effect("are read where links lead to, as in HuggingFace's cache", () =>
     Effect.gen(function*() {

@@ -9,7 +9,8 @@ import { openCheckpoint } from "../../../../runtime/policy/checkpoint/Checkpoint
 import { withDtype } from "../../../../runtime/policy/checkpoint/ConfigText.ts"
 import { saveCheckpoint, saveWeights, writeCheckpoint } from "../../../../runtime/policy/checkpoint/SaveCheckpoint.ts"
 import { openPolicy } from "../../../../runtime/policy/OpenPolicy.ts"
-import { checkpointPath, families, reference, sequences } from "../reference.ts"
+import { python, readBack, unlessPython } from "../readBack.ts"
+import { checkpointPath, families, largestDifference, reference, sequences } from "../reference.ts"
 import { copyOf, temporary } from "./copies.ts"
 
 describe("config.json of a saved checkpoint", () => {
@@ -85,6 +86,30 @@ describe("saved weights", () => {
       expect(taken.message).toMatch(/file: cannot be written \(.*\)\. Give a path that does not exist yet/)
       expect(readdirSync(parent)).toEqual(["file"])
     }))
+})
+
+layer(Sessions.layer, { timeout: 120_000 })("shards", (it) => {
+  describe.skipIf(python === undefined)(`load in transformers${unlessPython}`, () => {
+    it.effect("with our log-probs", () =>
+      Effect.gen(function*() {
+        const checkpoint = yield* openCheckpoint(checkpointPath("qwen3"))
+        const directory = join(yield* temporary, "shards")
+        const { config, configText, read } = checkpoint
+        const about = { directory, config, configText: withDtype(configText, "float32"), read, shardBytes: 30_000 }
+        yield* writeCheckpoint({ ...about, companions: checkpoint.directory })
+        const request = { sequences: sequences(reference("qwen3")) }
+        const scores = yield* (yield* openPolicy(directory, "cpu")).score(request)
+        const [theirs] = yield* readBack([{
+          directory,
+          ...request,
+          messages: reference("qwen3").chat[1]?.messages ?? []
+        }])
+        expect([theirs?.model, theirs?.faults]).toEqual(["Qwen3ForCausalLM", []])
+        scores.forEach(({ logProbs }, index) => {
+          expect(largestDifference(logProbs, theirs?.logProbs[index] ?? [])).toBeLessThan(1e-4)
+        })
+      }), 120_000)
+  })
 })
 
 layer(Sessions.layer)("a checkpoint of every family", (it) => {
