@@ -23,6 +23,12 @@ const firstBroken = (operation: Operation, rules: Iterable<Rule>): PolicyRequest
 }
 
 const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 1
+const count = (place: string, value: number): Rule => ({
+  holds: isCount(value),
+  place,
+  problem: `is ${value}`,
+  remedy: "It must be a whole number of at least 1."
+})
 const isRate = (value: number): boolean => Number.isFinite(value) && value >= 0
 
 export const checkGenerate = (config: ModelConfig, request: GenerateRequest): PolicyRequestError | undefined =>
@@ -39,12 +45,6 @@ const languageHead = (config: ModelConfig): Rule => ({
 function* generateRules(config: ModelConfig, request: GenerateRequest): Iterable<Rule> {
   yield languageHead(config)
   const { candidates, maxNewTokens, seed, temperature, topK, topP } = request
-  const count = (place: string, value: number): Rule => ({
-    holds: isCount(value),
-    place,
-    problem: `is ${value}`,
-    remedy: "It must be a whole number of at least 1."
-  })
   yield count("candidates", candidates)
   yield count("maxNewTokens", maxNewTokens)
   if (topK !== undefined) yield count("topK", topK)
@@ -147,6 +147,7 @@ function* trainRules(config: ModelConfig, request: TrainRequest): Iterable<Rule>
     yield { holds: beta >= 0 && beta < 1, place: "betas", problem: `hold ${beta}`, remedy: "Each must be in [0, 1)." }
   }
   yield { holds: request.clip > 0, place: "clip", problem: `is ${request.clip}`, remedy: "It must be positive." }
+  if (request.resume !== undefined) yield count("resume.everySteps", request.resume.everySteps)
   const { objective } = request
   if (objective.reads === "responses") yield languageHead(config)
   for (const [step, items] of request.steps.entries()) {

@@ -14,18 +14,22 @@ export class PolicyRequestError extends Schema.TaggedError<PolicyRequestError>()
   }
 }
 
-/** Training met a loss or gradient that is not a finite number and stopped before saving anything. */
+/** Training met a loss or gradient that is not a finite number and did not take that step. */
 export class TrainingDiverged extends Schema.TaggedError<TrainingDiverged>()("TrainingDiverged", {
   /** 1-based optimiser step. */
   step: Schema.Int,
   totalSteps: Schema.Int,
   quantity: Schema.Literals(["loss", "gradient norm"]),
   value: Schema.String,
-  learningRate: Schema.Finite
+  learningRate: Schema.Finite,
+  /** The folder that holds the state of training before that step; null where none was asked for. */
+  kept: Schema.NullOr(Schema.String)
 }) {
   override get message() {
     return `training stopped at step ${this.step} of ${this.totalSteps}: the ${this.quantity} is ${this.value} at learning `
-      + `rate ${this.learningRate}. Nothing was saved; lower the learning rate or the clip threshold, or look for extreme `
+      + `rate ${this.learningRate}. ${
+        this.kept === null ? "Nothing was saved" : `The weights before that step are kept in ${this.kept}`
+      }; lower the learning rate or the clip threshold, or look for extreme `
       + "weights in that step's sequences."
   }
 }

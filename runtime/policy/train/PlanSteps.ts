@@ -44,16 +44,20 @@ const MOST_STEPS_PER_RUN = 16
 /**
  * Neighbouring steps that run as one Loop: each of a single micro-batch, of equal shapes. The others stand alone.
  * Grouping saves carrying weights and moments between runs, and changes no number.
+ *
+ * @param most steps of a run, at most.
  */
 export const planRuns = (
   config: ModelConfig,
-  steps: ReadonlyArray<PlannedStep>
+  steps: ReadonlyArray<PlannedStep>,
+  most = MOST_STEPS_PER_RUN
 ): ReadonlyArray<ReadonlyArray<PlannedStep>> => {
   const runs: Array<Array<PlannedStep>> = []
   for (const step of steps) {
     const run = runs.at(-1)
     const first = run?.[0]
-    if (run !== undefined && first !== undefined && run.length < stepsPerRun(config, step) && sameShape(first, step)) {
+    const room = Math.min(most, stepsPerRun(config, step))
+    if (run !== undefined && first !== undefined && run.length < room && sameShape(first, step)) {
       run.push(step)
     } else runs.push([step])
   }

@@ -43,10 +43,10 @@ export const train = (engine: Engine) =>
         )
     )
     let saved = taken.length
-    for (const run of planRuns(config, plan.slice(taken.length))) {
+    for (const run of planRuns(config, plan.slice(taken.length), request.resume?.everySteps)) {
       for (const [position, values] of (yield* takeSteps(engine, device, request, run)).entries()) {
         const step = describeStep(request, run[position]?.index ?? 0, values)
-        const diverged = divergence(step)
+        const diverged = divergence(step, request)
         if (diverged !== undefined) {
           yield* saveState
           return yield* diverged
@@ -101,7 +101,9 @@ const takeSteps = Effect.fnUntraced(
       step.batches.entries(),
       ([part, batch]) => device.gradients(feeds(step, batch, part))
     )
-    return [{ ...sumOf(parts), gradNorm: yield* device.apply(now) }]
+    const sum = sumOf(parts)
+    // As in the Loop: a step whose loss is not finite is not taken, even where its gradient is.
+    return [{ ...sum, gradNorm: Number.isFinite(sum.loss) ? yield* device.apply(now) : Number.NaN }]
   }
 )
 
@@ -130,8 +132,18 @@ const describeStep = (request: TrainRequest, index: number, { gradNorm, loss, me
   )
 })
 
-const divergence = ({ gradNorm, learningRate, loss, step, totalSteps }: TrainStep): TrainingDiverged | undefined => {
+const divergence = (
+  { gradNorm, learningRate, loss, step, totalSteps }: TrainStep,
+  { resume }: TrainRequest
+): TrainingDiverged | undefined => {
   if (Number.isFinite(loss) && Number.isFinite(gradNorm)) return undefined
   const [quantity, value] = Number.isFinite(loss) ? ["gradient norm", gradNorm] as const : ["loss", loss] as const
-  return new TrainingDiverged({ step, totalSteps, quantity, value: String(value), learningRate })
+  return new TrainingDiverged({
+    step,
+    totalSteps,
+    quantity,
+    value: String(value),
+    learningRate,
+    kept: resume?.directory ?? null
+  })
 }
