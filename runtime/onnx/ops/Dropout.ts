@@ -20,13 +20,13 @@ export interface DropoutOptions {
  * Hides values at random and scales the others by 1 / (1 - rate), so that the mean stays (Srivastava et al. 2014). What is
  * hidden is a function of key, place and position: no state, the same on every device and in every repetition of a run.
  *
- * Each row r and column c has a number of 31 random bits, A_r, B_c and C_r; an element has, in wrapping 32-bit integers,
+ * Each row r and column c has numbers of 31 random bits, A_r, C_r and B_c; an element has, in wrapping 32-bit integers,
  *
- *     h = (2 A_r + 1) B_c + C_r        v = h (2 h + 1)
+ *     g = 2 (A_r B_c + C_r) + 1        v = g g
  *
- * and is hidden where v is below rate of the range. So an element costs five cheap operations, the good but dear
- * function is applied to rows and columns only, and there is none but multiplication, addition and comparison, which
- * every provider has for integers.
+ * and is hidden where v, even among all v = 1 mod 8, is in the lowest share of the range. So an element costs three cheap
+ * operations and a comparison, and the good but dear function is applied to rows and columns only. There is none but
+ * multiplication, addition, remainder and comparison, which every provider has for integers.
  */
 export const dropout = (x: Tensor, { key, place, rate }: DropoutOptions): Tensor => {
   if (!(rate >= 0 && rate < 1)) fail("dropout", [x], `a rate of ${rate} is not from 0 to below 1`)
@@ -45,9 +45,9 @@ const keptAt = (x: Tensor, rate: number, seed: Tensor): Tensor => {
   const a = scramble(add(scramble(add(seed, 1)), rows))
   const b = scramble(add(scramble(add(seed, 2)), columns))
   const c = scramble(add(a, 3))
-  const factor = add(mul(cast(a, "int32"), 2), 1)
-  const h = add(mul(unsqueeze(factor, [1]), unsqueeze(cast(b, "int32"), [0])), unsqueeze(cast(c, "int32"), [1]))
-  const v = mul(h, add(mul(h, 2), 1))
+  const doubled = (x: Tensor) => mul(cast(x, "int32"), 2)
+  const g = add(mul(unsqueeze(doubled(a), [1]), unsqueeze(cast(b, "int32"), [0])), unsqueeze(add(doubled(c), 1), [1]))
+  const v = mul(g, g)
   return greaterOrEqual(v, Math.min(Math.round(rate * 2 ** 32) - 2 ** 31, 2 ** 31 - 1))
 }
 

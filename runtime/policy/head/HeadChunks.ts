@@ -19,12 +19,12 @@ export const defaultBudget = 64 * 2 ** 20
 const wholeTensors = 2
 /** The same for a chunk: logits, their distance from the largest, its exponential, the product of the two. */
 const chunkTensors = 4
-/** Rows that make a matrix product efficient; more of them would only narrow the run of the vocabulary. */
-const enoughTokens = 512
+/** So many that looking up a run of the head, once for each piece of the rows, costs little beside the products with it. */
+const enoughTokens = 2048
 
 /**
  * The whole, where it fits into `budget` bytes: keeping logits for the backward pass saves one product of four. Else up
- * to 512 tokens at a time and as many entries of the vocabulary as fit beside them, in runs of equal length where a
+ * to 2,048 tokens at a time and as many entries of the vocabulary as fit beside them, in runs of equal length where a
  * number of runs near the least divides it.
  */
 export const headChunks = ({ predictions = Infinity, vocabulary }: HeadSize, budget = defaultBudget): HeadChunks => {
