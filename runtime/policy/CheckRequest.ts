@@ -47,6 +47,12 @@ function* generateRules(config: ModelConfig, request: GenerateRequest): Iterable
   const { candidates, maxNewTokens, seed, temperature, topK, topP } = request
   yield count("candidates", candidates)
   yield count("maxNewTokens", maxNewTokens)
+  yield {
+    holds: maxNewTokens < config.contextLength,
+    place: "maxNewTokens",
+    problem: `is ${maxNewTokens}, which leaves no room for a prompt in the context of ${config.contextLength}`,
+    remedy: `Lower it below ${config.contextLength}.`
+  }
   if (topK !== undefined) yield count("topK", topK)
   yield {
     holds: isRate(temperature),
