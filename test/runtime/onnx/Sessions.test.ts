@@ -23,6 +23,14 @@ const accumulator = (): Program => {
   return serialise(program)
 }
 
+/** twice = 2 w */
+const doubler = (): Program => {
+  const program = graph("doubler")
+  const w = input(program, "w", "float32", ["n"])
+  output("twice", mul(w, 2))
+  return serialise(program)
+}
+
 /** Multiplies a matrix by itself as often as asked: a run that takes as long as one likes. */
 const busy = (): Program => {
   const program = graph("busy")
@@ -57,6 +65,54 @@ layer(Sessions.layer)("sessions", (it) => {
       })
       expect(toNumbers(anew.total)).toEqual([1])
       expect(toNumbers(yield* session.read("w"))).toEqual([1, 2])
+    }).pipe(Effect.scoped))
+
+  it.effect("share what they carry when they are opened with the same state, and only then", () =>
+    Effect.gen(function*() {
+      const sessions = yield* Sessions
+      const first = yield* sessions.open(accumulator(), { ...cpu, state: "shared" })
+      const second = yield* sessions.open(doubler(), { ...cpu, state: "shared" })
+      const other = yield* sessions.open(doubler(), { ...cpu, state: "other" })
+      const alone = yield* sessions.open(doubler(), cpu)
+      yield* first.run({ feeds: { w: float32([2], [1, 2]), x: ones }, fetch: [], carry: { next: "w" } })
+      yield* second.run({ feeds: {}, fetch: [], carry: { twice: "w" } })
+      expect(toNumbers(yield* first.read("w"))).toEqual([4, 6])
+      expect(toNumbers((yield* first.run({ feeds: { x: ones }, fetch: ["total"] })).total)).toEqual([10])
+      for (const session of [other, alone]) {
+        expect((yield* Effect.flip(session.read("w"))).message).toContain("there is no value for w")
+      }
+    }).pipe(Effect.scoped))
+
+  it.effect("keep a shared state until the last of them is closed", () =>
+    Effect.gen(function*() {
+      const sessions = yield* Sessions
+      const open = sessions.open(doubler(), { ...cpu, state: "kept" })
+      yield* Effect.gen(function*() {
+        const survivor = yield* open
+        yield* Effect.scoped(Effect.flatMap(open, (session) => session.write({ w: float32([1], [3]) })))
+        const { twice } = yield* survivor.run({ feeds: {}, fetch: ["twice"] })
+        expect(toNumbers(twice)).toEqual([6])
+      }).pipe(Effect.scoped)
+      const anew = yield* open
+      expect((yield* Effect.flip(anew.read("w"))).message).toContain("there is no value for w")
+    }).pipe(Effect.scoped))
+
+  it.effect("are fed what was written, in place of what was carried, and take its buffers", () =>
+    Effect.gen(function*() {
+      const session = yield* (yield* Sessions).open(accumulator(), cpu)
+      yield* session.run({ feeds: { w: float32([2], [1, 2]), x: ones }, fetch: [], carry: { next: "w" } })
+      const written = float32([2], [10, 20])
+      yield* session.write({ w: written })
+      expect(written.data.byteLength).toBe(0)
+      expect(toNumbers(yield* session.read("w"))).toEqual([10, 20])
+      const { total } = yield* session.run({ feeds: { x: ones }, fetch: ["total"], carry: { next: "w" } })
+      expect(toNumbers(total)).toEqual([30])
+      expect(toNumbers(yield* session.read("w"))).toEqual([11, 21])
+      const strange = yield* Effect.flip(session.write({ v: float32([1], [1]) }))
+      expect(strange.message).toContain("there is no input v; its inputs are w, x")
+      const wrong = yield* Effect.flip(session.write({ w: int64([2], [1, 2]) }))
+      expect(wrong.message).toContain("the input w: float32[n] was given int64[2]")
+      expect(toNumbers(yield* session.read("w"))).toEqual([11, 21])
     }).pipe(Effect.scoped))
 
   it.effect("keep what is fed to one apart from what is fed to another", () =>
