@@ -1,4 +1,8 @@
-/** Programs that compute in 16 bits, on the CPU, against those that compute in float32. */
+/**
+ * Programs that compute in 16 bits, on the CPU, against those that compute in float32. On x64 onnxruntime has float16
+ * kernels for norms, rotary positions, gathering and layout; products and arithmetic it computes in float32 between casts,
+ * so what is tested is every rounding, not float16 accumulation.
+ */
 import { describe, expect, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { gradients } from "../../../../runtime/onnx/Gradient.ts"
