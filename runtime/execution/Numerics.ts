@@ -4,8 +4,12 @@ import { fileURLToPath } from "node:url"
 import { deviceKind } from "./Devices.ts"
 import { installedPackage } from "./InstalledPackage.ts"
 
-export const numerics = (devices: ReadonlyArray<string>): { readonly [name: string]: string } => ({
-  onnxruntime: installedPackage("onnxruntime-node", dirname(fileURLToPath(import.meta.url)))?.version ?? "none",
-  provider: deviceKind(devices[0] ?? "cpu"),
-  dtype: "float32"
-})
+export const numerics = (devices: ReadonlyArray<string>): { readonly [name: string]: string } => {
+  const provider = deviceKind(devices[0] ?? "cpu")
+  return {
+    onnxruntime: installedPackage("onnxruntime-node", dirname(fileURLToPath(import.meta.url)))?.version ?? "none",
+    provider,
+    // As runtime/policy/Precision.ts chooses; the checkpoint, and with it the type it is stored in, is among the inputs.
+    dtype: provider === "cuda" ? "as stored" : "float32"
+  }
+}

@@ -2,8 +2,9 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { join } from "node:path"
+import { jsonDuplicateKey } from "../../../artifacts/JsonDuplicateKey.ts"
 import { CheckpointError } from "./CheckpointError.ts"
-import { decodeFile, readJson } from "./CheckpointFile.ts"
+import { decodeFile, parseJson, readText } from "./CheckpointFile.ts"
 
 export const WEIGHTS_FILE = "model.safetensors"
 export const INDEX_FILE = `${WEIGHTS_FILE}.index.json`
@@ -19,7 +20,10 @@ export const readShardIndex = Effect.fnUntraced(function*(directory: string) {
   const path = join(directory, INDEX_FILE)
   const fault = (place: string, problem: string) =>
     new CheckpointError({ path, place, problem, remedy: "Download the file again." })
-  const { weight_map: places } = yield* decodeFile(path, ShardIndex, yield* readJson(directory, INDEX_FILE))
+  const text = yield* readText(directory, INDEX_FILE)
+  const { weight_map: places } = yield* decodeFile(path, ShardIndex, yield* parseJson(directory, INDEX_FILE, text))
+  const twice = jsonDuplicateKey(text)
+  if (twice !== undefined) return yield* fault(twice, "stands twice")
   const files = new Map(Object.entries(places))
   for (const [tensor, file] of files) {
     if (!isShardName(file)) {

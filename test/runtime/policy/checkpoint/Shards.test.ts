@@ -71,6 +71,17 @@ describe("a checkpoint in shards", () => {
       }, SHARD),
       /model-00002-of-00003\.safetensors, lm_head\.weight: is also in model-00003-of-00003/
     ],
+    [
+      "the index names a tensor twice",
+      copyOf("qwen2-sharded").pipe(Effect.tap((directory) =>
+        Effect.sync(() => {
+          const index = readFileSync(join(directory, INDEX), "utf8")
+          const twice = index.replace("\"lm_head.weight\":", "\"model.norm.weight\": \"x.safetensors\", $&")
+          writeFileSync(join(directory, INDEX), twice)
+        })
+      )),
+      /index\.json, model\.norm\.weight: stands twice\. Download/
+    ],
     ["the index is empty", withIndex(() => ({ weight_map: {} })), /index\.json, weight_map: names no tensor/],
     ["the index is no index", withIndex(() => ({ weight_map: [1] })), /index\.json: does not decode/]
   ]
