@@ -1,11 +1,7 @@
 /** From hidden states to what is kept of next-token distributions: log-probs of given tokens, and entropies. */
 import type { Tensor } from "../../onnx/Graph.ts"
-import { exp, mul, neg } from "../../onnx/ops/Arithmetic.ts"
-import { gatherElements } from "../../onnx/ops/Index.ts"
-import { squeeze, unsqueeze } from "../../onnx/ops/Layout.ts"
 import { cast } from "../../onnx/ops/Logic.ts"
 import { linear } from "../../onnx/ops/MatMul.ts"
-import { reduceSum } from "../../onnx/ops/Reduce.ts"
 import { scope } from "../../onnx/Scope.ts"
 import { finalNorm, headWeight } from "../model/Decoder.ts"
 import type { ModelConfig } from "../model/ModelConfig.ts"
@@ -36,10 +32,3 @@ export const tokenLogProbs = (
     targets,
     most === undefined ? {} : { most }
   )
-
-/** Log-probs [..., vocabularySize] at the target tokens [...]. */
-export const picked = (logProbs: Tensor, targets: Tensor): Tensor =>
-  squeeze(gatherElements(logProbs, unsqueeze(cast(targets, "int64"), [-1]), -1), [-1])
-
-/** Entropy in nats of distributions given as log-probs over their last axis: -sum p log p. */
-export const entropyOf = (logProbs: Tensor): Tensor => neg(reduceSum(mul(exp(logProbs), logProbs), { axes: [-1] }))

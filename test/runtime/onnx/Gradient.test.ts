@@ -1,6 +1,6 @@
 import { expect, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import { gradients } from "../../../runtime/onnx/Gradient.ts"
+import { gradients, pullback } from "../../../runtime/onnx/Gradient.ts"
 import { emit, graph, input, type Tensor } from "../../../runtime/onnx/Graph.ts"
 import { add, exp, mul, sin, square, stopGradient } from "../../../runtime/onnx/ops/Arithmetic.ts"
 import { gather, gatherElements } from "../../../runtime/onnx/ops/Index.ts"
@@ -79,6 +79,38 @@ layer(Sessions.layer)("gradients", (it) => {
         const logProbs = logSoftmax(linear(add(h, mixed), embedding!))
         return gatherElements(logProbs, unsqueeze(tokens!, [2]))
       })
+    }))
+
+  it("tell an op which of them are asked for", () => {
+    const program = graph("needed")
+    const [a, b] = [input(program, "a", "float32", []), input(program, "b", "float32", [])]
+    const asked: Array<ReadonlyArray<boolean>> = []
+    const both = emit({
+      op: "Add",
+      inputs: [a, b],
+      dtype: "float32",
+      shape: [],
+      gradient: (dy, needed) => {
+        asked.push(needed)
+        return [dy, dy]
+      }
+    })
+    gradients(both, [a])
+    gradients(both, [b, a])
+    expect(asked).toEqual([[true, false], [true, true]])
+  })
+
+  it.effect("that arrive at a tensor are carried back to leaves, and not beyond them", () =>
+    Effect.gen(function*() {
+      const { beyond, total } = yield* evaluate([x], ([x]) => {
+        const y = square(x!)
+        const z = mul(y, x!)
+        const dz = mul(x!, 10)
+        return { total: pullback(z, dz, [x!])[0], beyond: pullback(z, dz, [x!], new Set([x!, y]))[0] }
+      })
+      // z = x^3, dz = 10 x: 30 x^3 in all, 10 x^3 with y = x^2 given.
+      expect(total.values).toEqual([3.75, -30])
+      expect(beyond.values).toEqual([1.25, -10])
     }))
 
   it("refuse a loss that is not a floating scalar, integers, and ops without a gradient", () => {
