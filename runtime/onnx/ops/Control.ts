@@ -1,6 +1,6 @@
 import { sameType } from "../Broadcast.ts"
 import { type Dim, printShape, type Shape, substitute } from "../Dimension.ts"
-import { constant, emit, emitMany, fail, type Graph, subgraph, type Tensor } from "../Graph.ts"
+import { constant, emit, emitMany, fail, type Graph, scalar, subgraph, type Tensor } from "../Graph.ts"
 import { tensorData } from "../TensorData.ts"
 import { extent } from "./Shape.ts"
 
@@ -39,6 +39,12 @@ export interface LoopResult<State extends string, Scan extends string> {
   readonly state: Readonly<Record<State, Tensor>>
   /** Values of all iterations: [iterations, ...]. */
   readonly scan: Readonly<Record<Scan, Tensor>>
+}
+
+/** The host counts the trips: a number among the device's values would be copied to it. */
+const tripsOf = (graph: Graph, trips: Dim | Tensor): Tensor => {
+  if (typeof trips === "object") return trips
+  return typeof trips === "number" ? scalar(graph, "int64", trips, "shape") : extent(graph, trips)
 }
 
 /**
@@ -86,7 +92,7 @@ export const loop = <State extends string, Scan extends string = never>(
   const results = emitMany({
     op: "Loop",
     inputs: [
-      typeof options.trips === "object" ? options.trips : extent(outer, options.trips),
+      tripsOf(outer, options.trips),
       options.proceed ?? always,
       ...starts
     ],

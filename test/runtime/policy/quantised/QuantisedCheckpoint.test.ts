@@ -113,6 +113,20 @@ layer(Sessions.layer)("a quantised base", (it) => {
     }
   )
 
+  it.effect("computes in float16 with scales of that type", () =>
+    Effect.gen(function*() {
+      const stored = yield* openCheckpoint(checkpointPath("llama3"), { precision: "float16" })
+      const quantised = yield* quantisedCheckpoint(stored, "int4")
+      const directory = join(yield* temporary, "dequantised")
+      yield* saveWeights(quantised, quantised.read, directory)
+      const { tokens } = reference("llama3").logits
+      const logits = yield* logitsWith(quantised, tokens)
+      const plain = yield* logitsWith(yield* openCheckpoint(directory), tokens)
+      const largest = Math.max(...plain.map(Math.abs))
+      // float16 has 11 bits.
+      expect(largestDifference(logits, plain)).toBeLessThan(largest * 2 ** -8)
+    }))
+
   it.effect("trains an adapter with the gradients and losses of the dequantised weights, and lowers the loss", () =>
     Effect.gen(function*() {
       const plain = yield* openPolicy(yield* dequantised("llama3", "int4"), "cpu")
