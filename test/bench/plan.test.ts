@@ -11,6 +11,7 @@ import {
   multiplied,
   parameters
 } from "../../bench/plan/Llama3.ts"
+import { asked } from "../../bench/plan/Machine.ts"
 import { markdown, tables } from "../../bench/plan/Tables.ts"
 
 const page = readFileSync(fileURLToPath(new URL("../../docs/llama-3-8b-on-a100.md", import.meta.url)), "utf8")
@@ -40,6 +41,11 @@ describe("docs/llama-3-8b-on-a100.md", () => {
     const decode = Number(/^([\d.]+) ms/.exec(cell("times against the roofline", "decode, one token", 4) ?? "")?.[1])
     expect(prose).toContain(`256 x ${decode} ms = ${(256 * decode / 1e3).toFixed(1)} s of decoding`)
     expect(prose).toContain(`${(160 / decode).toFixed(1)} k tokens/s`)
+    const kernels = asked.kernels + 32 * asked.kernelsPerLayer
+    const uploads = asked.uploads + 32 * asked.uploadsPerLayer
+    const time = (1e3 * asked.seconds * (kernels + uploads)).toFixed(1)
+    expect(prose).toContain(`${kernels.toLocaleString("en-US")} launches and ${uploads} uploads for 32 layers`)
+    expect(prose).toContain(`the host needs ${time} ms per token`)
     expect(prose).toContain(`${(100 * adapterParameters(16) / parameters.linear).toFixed(1)} % of the base's`)
   })
 })
