@@ -1,6 +1,7 @@
 /** A checkpoint on disk: a HuggingFace directory whose config and weights fit each other. */
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
 import { join } from "node:path"
 import type { SafetensorsError } from "../../../artifacts/Safetensors.ts"
 import type { StoreError } from "../../../artifacts/StoreError.ts"
@@ -54,7 +55,7 @@ export interface CheckpointOptions {
 /**
  * Opens a directory and checks every tensor against the config.
  *
- * Uses the ArtifactStore to keep converted weights, where the context has one; else they live as long as the scope.
+ * Converted weights are kept in the ArtifactStore, where the context of `folder` has one; else as long as the scope.
  */
 export const openCheckpoint = Effect.fn("Checkpoint.open")(
   function*(directory: string, { precision: asked = "float32" }: CheckpointOptions = {}) {
@@ -71,9 +72,20 @@ export const openCheckpoint = Effect.fn("Checkpoint.open")(
       return { location: inPlace?.names.get(tensors.get(name)?.file ?? "") ?? WEIGHTS_FILE, offset, length }
     }, precision)
     const scope = yield* Scope.Scope
-    const folder = inPlace === undefined
-      ? yield* Effect.cached(convertedFolder(weights, precision).pipe(Scope.provide(scope)))
-      : Effect.succeed(inPlace.folder)
+    const converting = yield* Semaphore.make(1)
+    let ready = inPlace?.folder
+    // Asked again where it failed or was interrupted.
+    const folder = converting.withPermits(1)(
+      Effect.suspend(() => ready === undefined ? convertedFolder(weights, precision) : Effect.succeed(ready))
+        .pipe(
+          Effect.tap((found) =>
+            Effect.sync(() => {
+              ready = found
+            })
+          ),
+          Scope.provide(scope)
+        )
+    )
 
     const read = Effect.fnUntraced(function*(name: string) {
       const header = weights.files.get(tensors.get(name)?.file ?? "")

@@ -121,6 +121,21 @@ describe("weights in another type than the program's", () => {
       expect(existsSync(folder)).toBe(false)
     }))
 
+  it.effect("are asked for again where the disk failed", () =>
+    Effect.gen(function*() {
+      const root = yield* temporary
+      const directory = yield* copyOf("tied-bf16")
+      const checkpoint = yield* openCheckpoint(directory)
+      const folder = checkpoint.folder.pipe(Effect.provide(ArtifactStore.layer(root)))
+      writeFileSync(join(root, "tmp"), "in the way")
+      const error = yield* Effect.flip(folder)
+      expect(error.message).toMatch(
+        /Cannot write to the artifact store at .*Something that is not a directory is in the way/
+      )
+      rmSync(join(root, "tmp"))
+      expect(readdirSync(yield* folder)).toEqual(["model.safetensors"])
+    }))
+
   it.effect("that it cannot hold are refused, and nothing is left behind", () =>
     Effect.gen(function*() {
       const root = yield* temporary

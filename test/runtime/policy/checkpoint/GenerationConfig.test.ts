@@ -1,12 +1,14 @@
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect, it, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { Sessions } from "../../../../runtime/onnx/Sessions.ts"
 import {
   type GenerationDefaults,
   readGenerationDefaults
 } from "../../../../runtime/policy/checkpoint/GenerationConfig.ts"
-import { temporary } from "./copies.ts"
+import { openPolicy } from "../../../../runtime/policy/OpenPolicy.ts"
+import { temporary, withJson } from "./copies.ts"
 
 const read = (json: object) =>
   Effect.gen(function*() {
@@ -43,5 +45,21 @@ describe("readGenerationDefaults", () => {
       expect(yield* readGenerationDefaults(yield* temporary)).toEqual({ eosIds: [], unapplied: [] })
       const error = yield* Effect.flip(read({ temperature: "hot" }))
       expect(error.message).toMatch(/generation_config\.json: does not decode: .*temperature/)
+    }))
+})
+
+layer(Sessions.layer)("a policy", (it) => {
+  it.effect("tells how it is meant to be sampled, with the ids that end a response in the tokenizer's order", () =>
+    Effect.gen(function*() {
+      const file = { eos_token_id: [3, 1], temperature: 0.6, repetition_penalty: 1.1 }
+      const directory = yield* withJson("untied-gqa", "generation_config.json", file)
+      const policy = yield* openPolicy(directory, "cpu")
+      expect(policy.generation).toEqual({
+        temperature: 0.6,
+        eosIds: [1, 3],
+        padId: 2,
+        unapplied: ["repetition_penalty 1.1"]
+      })
+      expect(policy.precision).toBe("float32")
     }))
 })
