@@ -12,12 +12,16 @@ import { fileURLToPath } from "node:url"
 import type { DType } from "../../../runtime/onnx/DType.ts"
 import type { Graph, Node } from "../../../runtime/onnx/Graph.ts"
 import { usedNodes } from "../../../runtime/onnx/Model.ts"
+import { linearModules } from "../../../runtime/policy/adapter/AdapterConfig.ts"
+import { trainableAdapter } from "../../../runtime/policy/adapter/AdapterTrainable.ts"
 import { generateProgram } from "../../../runtime/policy/generate/GenerateProgram.ts"
 import type { Sampling } from "../../../runtime/policy/generate/SampleToken.ts"
 import { weightedNll } from "../../../runtime/policy/loss/WeightedNll.ts"
 import { linearLayers, type ModelConfig } from "../../../runtime/policy/model/ModelConfig.ts"
 import { modelTensors } from "../../../runtime/policy/model/ModelTensors.ts"
 import { inputWeights, weightsFrom } from "../../../runtime/policy/model/Weights.ts"
+import { quantisationOf } from "../../../runtime/policy/quantised/QuantisedCheckpoint.ts"
+import { quantisedWeights } from "../../../runtime/policy/quantised/QuantisedWeights.ts"
 import { scoreProgram } from "../../../runtime/policy/score/ScoreProgram.ts"
 import { serialiseProgram } from "../../../runtime/policy/SerialiseProgram.ts"
 import {
@@ -78,7 +82,26 @@ const trainingOf = (config: ModelConfig, recompute: boolean, dtype: DType = "flo
   }
 })
 
-const programs = (config: ModelConfig): ReadonlyArray<readonly [string, () => Graph]> => [
+/** Linear layers in 4 bits, whose bytes lie in a file that is not there: programs are only placed. */
+const int4 = (config: ModelConfig) =>
+  quantisedWeights(config, quantisationOf("int4", "bfloat16"), (name) => {
+    const values = (modelTensors(config).get(name) ?? []).reduce((count, dim) => count * dim, 1)
+    return { location: "weights", offset: 0, length: 2 * values }
+  })
+
+const adapterOf = (config: ModelConfig): Training => ({
+  ...trainingOf(config, true),
+  trainable: trainableAdapter({
+    model: config,
+    base: int4(config),
+    adapter: { rank: 4, alpha: 8, rankStabilised: false, dropout: 0.1, modules: linearModules(config) },
+    directory: "",
+    initial: () => new Map()
+  })
+})
+
+/** Programs whose weights are given when they run, so that onnxruntime can open them as they are. */
+const selfContained = (config: ModelConfig): ReadonlyArray<readonly [string, () => Graph]> => [
   ...samplings.map((sampling) =>
     [`generate ${sampling.kind}`, () => generateProgram(config, inputWeights(config), [2, 3], sampling)] as const
   ),
@@ -97,6 +120,13 @@ const programs = (config: ModelConfig): ReadonlyArray<readonly [string, () => Gr
       [`${name}${recompute ? ", recomputed" : ""}`, () => build(trainingOf(config, recompute))] as const
     )
   )
+]
+
+const programs = (config: ModelConfig): ReadonlyArray<readonly [string, () => Graph]> => [
+  ...selfContained(config),
+  ["generate with int4 weights", () => generateProgram(config, int4(config), [2], samplings[0]!)],
+  ["gradients of an adapter on int4 weights", () => gradientsProgram(adapterOf(config))],
+  ["steps of an adapter on int4 weights", () => stepsProgram(adapterOf(config))]
 ]
 
 const describeNode = (path: string, node: Node): string => `${path} ${fullName(node)} ${node.inputs[0]?.dtype}`
@@ -158,7 +188,7 @@ const python = process.env["GEMFLOW_ONNXRUNTIME_GPU"]
 /** See test/runtime/onnx/devices/cuda/README.md. */
 describe.runIf(python)("onnxruntime itself", () => {
   const all = Object.entries(models).flatMap(([model, config]) =>
-    programs(config).map(([name, build]) => [`${model}: ${name}`, build] as const)
+    selfContained(config).map(([name, build]) => [`${model}: ${name}`, build] as const)
   )
   for (const [name, build] of all) {
     it(`${name} copies what Placement.ts says`, () => {

@@ -106,6 +106,9 @@ EXAMPLES = {
     "Unsqueeze": ([(F, [2, 3]), (L, [1])], {}),
     "Where": ([(B, [2, 3]), (F, [2, 3]), (F, [2, 3])], {}),
     "com.microsoft.FusedMatMul": ([(F, [2, 3]), (F, [3, 2])], {}),
+    "com.microsoft.GatherBlockQuantized": (
+        [("uint8", [8, 16]), (L, [2]), ("float16", [8, 1]), ("uint8", [8, 1])],
+        {"bits": 4, "block_size": 32, "gather_axis": 0, "quantize_axis": 1}),
     "com.microsoft.QuickGelu": ([(F, [2, 3])], {}),
     "com.microsoft.MatMulNBits": (
         [("float16", [1, 32]), ("uint8", [4, 1, 16]), ("float16", [4]), ("uint8", [4])],
