@@ -5,6 +5,7 @@ import { concat, split } from "../../onnx/ops/Join.ts"
 import { cast } from "../../onnx/ops/Logic.ts"
 import { linear } from "../../onnx/ops/MatMul.ts"
 import { scope } from "../../onnx/Scope.ts"
+import { SCORE_HEAD } from "../model/Heads.ts"
 import type { ModelConfig } from "../model/ModelConfig.ts"
 import type { Weights, WeightSource } from "../model/Weights.ts"
 import { present } from "../Present.ts"
@@ -18,7 +19,7 @@ import { type AdapterConfig, adapterScale, adapterTensors, factorNames } from ".
  *
  * Layers that read the same x share one product with their A stacked, and what dropout hides of x.
  *
- * @param factor A or B by name, float32.
+ * @param factor A, B or the score head by name, float32.
  * @param drop hides some of x, for the layers of these names; absent where nothing is trained.
  */
 export const adaptedWeights = (
@@ -41,6 +42,7 @@ export const adaptedWeights = (
   }
   return {
     ...base,
+    tensor: (name) => name === SCORE_HEAD && adapter.scoreHead === true ? factor(SCORE_HEAD) : base.tensor(name),
     linear: (x, modules) => {
       const products = base.linear(x, modules)
       const adapted = modules.filter((module) => targets.has(module))

@@ -14,7 +14,8 @@ const AdapterJson = Schema.Struct({
     Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1, exclusiveMaximum: true }))
   ),
   use_rslora: Schema.optionalKey(Schema.Boolean),
-  target_modules: Schema.Union([Schema.Array(Schema.String), Schema.String])
+  target_modules: Schema.Union([Schema.Array(Schema.String), Schema.String]),
+  modules_to_save: Schema.optionalKey(Schema.NullOr(Schema.Array(Schema.String)))
 })
 
 /** Fields that narrow target_modules, or a regular expression in it: which layers are adapted is then read from the tensors. */
@@ -47,6 +48,9 @@ const initialisations: ReadonlySet<unknown> = new Set([undefined, null, true, fa
 const isOff = (value: unknown): boolean =>
   value === null || value === undefined || value === false || value === "none"
   || (typeof value === "object" && Object.keys(value).length === 0)
+
+/** The modules that PEFT keeps whole of a model for sequence classification: its score head, by either of two names. */
+const scoreModules: ReadonlySet<string> = new Set(["score", "classifier"])
 
 /** What of a well-formed config the forward pass cannot compute, by field. */
 const refusal = (content: object): readonly [field: string, problem: string] | undefined => {
@@ -88,6 +92,10 @@ export const decodeAdapterConfig = Effect.fnUntraced(function*(
   const refused = refusal(Object(content))
   if (refused !== undefined) return yield* refuse(refused[0], refused[1], plainLora)
   const json = decoded.success
+  const kept = json.modules_to_save ?? []
+  if (!kept.every((module) => scoreModules.has(module))) {
+    return yield* refuse("modules_to_save", `is ${JSON.stringify(kept)}`, plainLora)
+  }
   const all = linearModules(config)
   // As PEFT matches: a whole name, or what follows a dot.
   const matches = (target: string) => (module: string) => module === target || module.endsWith(`.${target}`)
@@ -111,7 +119,8 @@ export const decodeAdapterConfig = Effect.fnUntraced(function*(
     alpha: json.lora_alpha,
     rankStabilised: json.use_rslora ?? false,
     dropout: json.lora_dropout ?? 0,
-    modules
+    modules,
+    ...(kept.length > 0 && { scoreHead: true })
   }
   return adapter
 })
@@ -129,6 +138,8 @@ export const encodeAdapterConfig = (config: ModelConfig, adapter: AdapterConfig)
   peft_type: "LORA",
   r: adapter.rank,
   target_modules: uniformKinds(config, adapter.modules) ?? adapter.modules,
-  task_type: "CAUSAL_LM",
+  ...(adapter.scoreHead === true
+    ? { task_type: "SEQ_CLS", modules_to_save: ["classifier", "score"] }
+    : { task_type: "CAUSAL_LM" }),
   use_rslora: adapter.rankStabilised
 })

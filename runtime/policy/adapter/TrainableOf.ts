@@ -12,20 +12,13 @@ import { initialAdapter } from "./InitialAdapter.ts"
 
 /**
  * An adapter of the policy is trained on, with the dropout that the request asks for; a request for an adapter of another
- * form is refused, since a second one cannot be stacked on the first.
+ * form is refused, since a second one cannot be stacked on the first. The score head of a reward model is part of it.
  */
 export const trainableOf = Effect.fnUntraced(function*(engine: Engine, request: TrainRequest) {
   const { adapter: own, base, checkpoint } = engine
   const model = checkpoint.config
-  const wanted = request.adapter
-  if ((own !== undefined || wanted !== undefined) && SCORE_HEAD in (request.objective.heads?.(model) ?? {})) {
-    return yield* new PolicyRequestError({
-      operation: "train",
-      place: "objective",
-      problem: `trains a score head (${SCORE_HEAD}), which is not kept beside an adapter`,
-      remedy: "Train all weights of a reward model: leave the adapter out, and begin from a policy without one."
-    })
-  }
+  const scoreHead = SCORE_HEAD in (request.objective.heads?.(model) ?? {}) ? { scoreHead: true } : {}
+  const wanted = request.adapter && { ...request.adapter, ...scoreHead }
   if (own !== undefined) {
     const other = wanted === undefined ? undefined : difference(own.config, wanted)
     if (other !== undefined) {
@@ -37,7 +30,7 @@ export const trainableOf = Effect.fnUntraced(function*(engine: Engine, request: 
           + "huggingface."
       })
     }
-    const adapter = { ...own.config, dropout: wanted?.dropout ?? own.config.dropout }
+    const adapter = { ...own.config, ...scoreHead, dropout: wanted?.dropout ?? own.config.dropout }
     return trainableAdapter({ model, base, adapter, directory: own.directory, initial: () => copied(own) })
   }
   if (wanted === undefined && checkpoint.baseWeights !== undefined) {

@@ -49,7 +49,8 @@ export const saveCheckpoint = (checkpoint: Checkpoint, weights: ReadonlyMap<stri
   return saveWeights(written, readerOf(weights), directory, weights)
 }
 
-const rewardModelOf = (checkpoint: Checkpoint): Checkpoint => {
+/** The checkpoint described as a reward model; whose score head it is, the caller knows. */
+export const rewardModelOf = (checkpoint: Checkpoint): Checkpoint => {
   if (checkpoint.config.scoreHead === true) return checkpoint
   const config = withScoreHead(checkpoint.config)
   const fields = {

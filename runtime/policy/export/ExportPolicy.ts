@@ -7,7 +7,7 @@ import { openAdapter } from "../adapter/Adapter.ts"
 import { mergedReader } from "../adapter/MergeAdapter.ts"
 import { openCheckpoint } from "../checkpoint/Checkpoint.ts"
 import { CheckpointError } from "../checkpoint/CheckpointError.ts"
-import { copyCompanions, saveWeights } from "../checkpoint/SaveCheckpoint.ts"
+import { copyCompanions, rewardModelOf, saveWeights } from "../checkpoint/SaveCheckpoint.ts"
 import { wholeDirectory } from "../checkpoint/WholeDirectory.ts"
 import { generateProgram } from "../generate/GenerateProgram.ts"
 import type { Sampling } from "../generate/SampleToken.ts"
@@ -95,7 +95,7 @@ export const exportProgram = Effect.fn("Policy.exportProgram")(function*(files: 
 
 const openFiles = Effect.fnUntraced(function*(files: PolicyFiles) {
   const stored = yield* openCheckpoint(files.checkpoint)
-  const checkpoint = files.baseWeights === undefined ? stored : yield* quantisedCheckpoint(stored, files.baseWeights)
+  const base = files.baseWeights === undefined ? stored : yield* quantisedCheckpoint(stored, files.baseWeights)
   const adapter = files.adapter === undefined ? undefined : yield* openAdapter(files.adapter, stored.config)
-  return { adapter, checkpoint }
+  return { adapter, checkpoint: adapter?.config.scoreHead === true ? rewardModelOf(base) : base }
 })

@@ -8,7 +8,7 @@ import { reduceSum } from "../../../../runtime/onnx/ops/Reduce.ts"
 import { Sessions } from "../../../../runtime/onnx/Sessions.ts"
 import { type AdapterConfig, linearModules } from "../../../../runtime/policy/adapter/AdapterConfig.ts"
 import { weightedItem, weightedNll } from "../../../../runtime/policy/loss/WeightedNll.ts"
-import { SCORE_HEAD, VALUE_HEAD } from "../../../../runtime/policy/model/Heads.ts"
+import { VALUE_HEAD } from "../../../../runtime/policy/model/Heads.ts"
 import { openPolicy } from "../../../../runtime/policy/OpenPolicy.ts"
 import type { TrainRequest } from "../../../../runtime/policy/Policy.ts"
 import type { Objective } from "../../../../runtime/policy/train/Objective.ts"
@@ -98,23 +98,20 @@ layer(Sessions.layer)("a new adapter", (it) => {
       expect(new Set(undropped.steps.map(({ loss }) => loss)).size).toBe(1)
     }))
 
-  it.effect("keeps a value head beside it, and refuses a score head", () =>
+  it.effect("keeps a value head beside it", () =>
     Effect.gen(function*() {
       const policy = yield* openPolicy(base, "cpu")
       const adapter = form(linearModules(policy.config))
-      const head = (name: string): Objective => ({
+      const objective: Objective = {
         ...weightedNll,
-        name: `with ${name}`,
-        heads: ({ hiddenSize }) =>
-          name === SCORE_HEAD
-            ? { [name]: [1, hiddenSize] }
-            : { [VALUE_HEAD.weight]: [1, hiddenSize], [VALUE_HEAD.bias]: [1] },
+        name: "with a value head",
+        heads: ({ hiddenSize }) => ({ [VALUE_HEAD.weight]: [1, hiddenSize], [VALUE_HEAD.bias]: [1] }),
         loss: (forward, values) => {
           const { loss } = weightedNll.loss(forward, values)
-          return { loss: name === SCORE_HEAD ? loss : add(loss, reduceSum(sub(forward.head(VALUE_HEAD.bias), 1))) }
+          return { loss: add(loss, reduceSum(sub(forward.head(VALUE_HEAD.bias), 1))) }
         }
-      })
-      const trained = yield* policy.train({ ...request, adapter, objective: head(VALUE_HEAD.bias) })
+      }
+      const trained = yield* policy.train({ ...request, adapter, objective })
       const directory = join(yield* temporary, "valued")
       yield* trained.save(directory)
       expect(readdirSync(directory)).toContain("value_head.safetensors")
@@ -122,8 +119,6 @@ layer(Sessions.layer)("a new adapter", (it) => {
       const values = yield* adapted.values({ sequences: sequences(reference("llama3")).slice(0, 1) })
       // Three steps down the gradient 1 of its bias, the weight had none.
       for (const value of values[0] ?? []) expect(value).toBeCloseTo(-0.03, 4)
-      const error = yield* Effect.flip(policy.train({ ...request, adapter, objective: head(SCORE_HEAD) }))
-      expect(error.message).toContain("trains a score head (score.weight), which is not kept beside an adapter")
     }))
 
   it.effect("of another form than the policy's own is refused", () =>
