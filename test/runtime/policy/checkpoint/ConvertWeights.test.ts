@@ -1,5 +1,6 @@
 import { describe, expect, it, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { execFile } from "node:child_process"
 import {
   copyFileSync,
   existsSync,
@@ -14,6 +15,7 @@ import {
   writeFileSync
 } from "node:fs"
 import { join } from "node:path"
+import { promisify } from "node:util"
 import { ArtifactStore } from "../../../../artifacts/ArtifactStore.ts"
 import * as Safetensors from "../../../../artifacts/Safetensors.ts"
 import { graph, output } from "../../../../runtime/onnx/Graph.ts"
@@ -108,6 +110,23 @@ describe("weights in another type than the program's", () => {
       const { key } = JSON.parse(readFileSync(join(root, "derived", entries[0] ?? ""), "utf8"))
       expect(key).toEqual({ made: "weights/1", source: { checkpoint: stored.slice(-64) }, type: "float32" })
     }))
+
+  it.effect("are converted by several processes at once, to one", () =>
+    Effect.gen(function*() {
+      const root = yield* temporary
+      const script = join(import.meta.dirname, "fixtures", "converter.ts")
+      const run = promisify(execFile)
+      const outputs = yield* Effect.promise(() =>
+        Promise.all(Array.from({ length: 3 }, () =>
+          run(process.execPath, ["--conditions=gemflow-source", script, root, checkpointPath("llama3")])))
+      )
+      const [folder, ...others] = new Set(outputs.map(({ stdout }) =>
+        stdout.trim()
+      ))
+      expect(others).toEqual([])
+      expect(readdirSync(folder ?? "")).toEqual(["model.safetensors"])
+      expect(readdirSync(join(root, "tmp"))).toEqual([])
+    }), 30_000)
 
   it.effect("lie in a temporary folder of the scope where there is no store", () =>
     Effect.gen(function*() {
