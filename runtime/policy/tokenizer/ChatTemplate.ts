@@ -53,7 +53,7 @@ export const chatTemplate = Effect.fnUntraced(
         remedy
       })
     const program = yield* Effect.try({
-      try: () => new Template(source).parsed,
+      try: () => new Template(joinedLines(source)).parsed,
       catch: failure("is not a Jinja template", "Correct it, or download the file again.")
     })
     // A watch costs more than a rendering, and a template without an end shows it with its first chat.
@@ -87,6 +87,10 @@ export const chatTemplate = Effect.fnUntraced(
     return compiled
   }
 )
+
+/** In the strings of tags a backslash at the end of a line joins it with the next, which the library does not know. */
+const joinedLines = (source: string): string =>
+  source.replaceAll(/\{[{%].*?[%}]\}/gs, (tag) => tag.replaceAll(/\\\r?\n/g, ""))
 
 /** `Template.render` with globals of our own: the library's date is today's. */
 const renderWith = (program: Template["parsed"], variables: Readonly<Record<string, unknown>>): string => {
