@@ -29,7 +29,7 @@ export const train = (engine: Engine) =>
       )
     }
     const device = yield* openTrainingDevice(engine, training)
-    const digest = requestDigest(request)
+    const digest = requestDigest(request, trainedTensors(training))
     const resumed = request.resume && (yield* readTrainingState(request.resume.directory, digest))
     const taken: Array<TrainStep> = [...(resumed?.steps ?? [])]
     yield* device.write(resumed?.state ?? initialState(training, yield* training.trainable.initial))

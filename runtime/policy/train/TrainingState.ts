@@ -37,8 +37,14 @@ const decode = Schema.decodeUnknownResult(Description)
 const DESCRIPTION = "training.json"
 const TENSORS = "state.safetensors"
 
-/** Identifies what is asked: the objective, its items and the optimiser's numbers. Whose weights it trains is the caller's to know. */
-export const requestDigest = (request: TrainRequest): string => {
+/**
+ * Identifies what is asked: the objective, its items, the optimiser's numbers, and the names and shapes of what is trained. The
+ * values it starts from are the caller's to know.
+ */
+export const requestDigest = (
+  request: TrainRequest,
+  trained: ReadonlyArray<readonly [string, ReadonlyArray<number>]>
+): string => {
   const hash = createHash("sha256")
   const {
     adapter,
@@ -66,7 +72,8 @@ export const requestDigest = (request: TrainRequest): string => {
       warmupSteps,
       weightDecay,
       adapter,
-      recompute
+      recompute ?? false,
+      trained
     ])
   )
   for (const [index, items] of steps.entries()) {

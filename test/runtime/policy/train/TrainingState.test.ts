@@ -6,8 +6,10 @@ import { add } from "../../../../runtime/onnx/ops/Arithmetic.ts"
 import { reduceSum } from "../../../../runtime/onnx/ops/Reduce.ts"
 import { Sessions } from "../../../../runtime/onnx/Sessions.ts"
 import { weightedNll } from "../../../../runtime/policy/loss/WeightedNll.ts"
+import { openPolicy } from "../../../../runtime/policy/OpenPolicy.ts"
 import type { TrainRequest } from "../../../../runtime/policy/Policy.ts"
 import type { Objective } from "../../../../runtime/policy/train/Objective.ts"
+import { checkpointPath } from "../reference.ts"
 import { continueFrom, stopAfter } from "./stopped.ts"
 import { mixed, step, temporary, tensorsOf, TOKENS, trainAnew } from "./trainingRequests.ts"
 
@@ -30,7 +32,7 @@ layer(Sessions.layer)("the state of a training", (it) => {
       }))
   }
 
-  it.effect("of another request is not read", () =>
+  it.effect("of another request, or of another model, is not read", () =>
     Effect.gen(function*() {
       const directory = yield* temporary
       yield* stopAfter(brief, directory, 1)
@@ -44,6 +46,9 @@ layer(Sessions.layer)("the state of a training", (it) => {
         yield* trainAnew({ ...brief, ...change, resume, onStep: ({ step }) => Effect.sync(() => seen.push(step)) })
         expect(seen).toEqual([1, 2])
       }
+      const other = yield* openPolicy(checkpointPath("tied-bf16"), "cpu")
+      const { steps } = yield* other.train({ ...brief, resume: { directory, everySteps: 100 } })
+      expect(steps.length).toBe(2)
       expect((yield* continueFrom(brief, directory)).first).toBe(2)
     }))
 
