@@ -40,6 +40,25 @@ describe("generationBatches", () => {
     }
   )
 
+  it.prop(
+    "a batch's caches and logits stay within the bytes allowed, unless a single candidate exceeds them",
+    [Lengths, Count(1, 40), Count(1, 250), Count(1, 400), Schema.Boolean],
+    ([lengths, candidates, maxNewTokens, mebibytes, cut]) => {
+      const bytes = mebibytes * 2 ** 20
+      const limits = { ...defaultLimits, bytes, runTokens: cut ? 16 : Infinity }
+      const perToken = 4 * 2 * config.layers * config.keyValueHeads * config.headSize
+      for (const batch of generationBatches(config, lengths, { candidates, maxNewTokens }, limits)) {
+        const rows = batch.prompts.length * batch.candidates
+        const copies = cut && maxNewTokens > 16 ? 4 : 3
+        // One prompt is not split, however long.
+        const several = batch.prompts.length > 1 ? batch.prompts : []
+        const prompts = several.reduce((sum, prompt) => sum + (lengths[prompt] ?? 0), 0)
+        const held = rows * (maxNewTokens * perToken * copies + 8 * 4 * config.vocabularySize) + prompts * perToken
+        expect(rows === 1 || held <= bytes).toBe(true)
+      }
+    }
+  )
+
   it("less memory makes smaller batches, and never none", () => {
     const lengths = Array.from({ length: 64 }, () => 40)
     const count = (bytes: number) =>
