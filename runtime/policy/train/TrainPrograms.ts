@@ -8,13 +8,14 @@
  *
  * A step whose loss or gradient is not finite leaves weights and moments as they were, so that the last good ones are kept.
  */
-import { type Graph, graph, input, output, type Tensor } from "../../onnx/Graph.ts"
+import { constant, type Graph, graph, input, output, type Tensor } from "../../onnx/Graph.ts"
 import { add, isFinite } from "../../onnx/ops/Arithmetic.ts"
-import { ifElse, loop } from "../../onnx/ops/Control.ts"
+import { loop } from "../../onnx/ops/Control.ts"
 import { zeros } from "../../onnx/ops/Fill.ts"
 import { gather } from "../../onnx/ops/Index.ts"
-import { and } from "../../onnx/ops/Logic.ts"
+import { and, where } from "../../onnx/ops/Logic.ts"
 import { scope } from "../../onnx/Scope.ts"
+import { tensorData } from "../../onnx/TensorData.ts"
 import type { ModelConfig } from "../model/ModelConfig.ts"
 import { present } from "../Present.ts"
 import { adamW, clipFactor, eachStepNumber, globalNorm, type Moments, type StepNumbers } from "./AdamW.ts"
@@ -87,7 +88,9 @@ export const applyProgram = (training: Training): Graph => {
   const moments = momentInputs(program, training)
   const sum = stateInputs(program, training, "gradient")
   const numbers = stepInputs(program, [])
-  const { gradNorm, after } = update(names, moments, names.map(sum), numbers)
+  const sums = names.map(sum)
+  const gradNorm = globalNorm(sums)
+  const after = update(names, moments, sums, numbers, { gradNorm, sound: isFinite(gradNorm) })
   output("gradNorm", gradNorm)
   after.forEach((values, index) => {
     const name = names[index] ?? ""
@@ -97,7 +100,10 @@ export const applyProgram = (training: Training): Graph => {
   return program
 }
 
-/** Inputs are those of the other two, each with a first axis `steps`; `loss`, `gradNorm` and metrics come as [steps taken]. */
+/** Whether all steps so far were finite: a step that is not ends a training, so later ones of the run change nothing. */
+const soundName = "sound"
+
+/** Inputs are those of the other two, each with a first axis `steps`; `loss`, `gradNorm` and metrics come as [steps]. */
 export const stepsProgram = (training: Training): Graph => {
   const program = graph("steps")
   const inputs = batchInputs(program, training.objective, ["steps"])
@@ -107,9 +113,12 @@ export const stepsProgram = (training: Training): Graph => {
   const { scan, state } = loop<string, string>({
     name: "steps",
     trips: "steps",
-    state: Object.fromEntries(
-      names.flatMap((name) => updated.map((kind) => [stateNames[kind](name), start(name)[kind]]))
-    ),
+    state: {
+      [soundName]: constant(program, tensorData("bool", [], [1])),
+      ...Object.fromEntries(
+        names.flatMap((name) => updated.map((kind) => [stateNames[kind](name), start(name)[kind]]))
+      )
+    },
     body: (iteration, state) => {
       const stateOf = (kind: StateKind) => (name: string) =>
         present(state[stateNames[kind](name)], `${kind} of ${name}`)
@@ -121,19 +130,25 @@ export const stepsProgram = (training: Training): Graph => {
       })
       const step = forwardAndBackward(program, training, stateOf("weight"), (name) => at(inputs(name)))
       const now = eachStepNumber((name) => at(numbers[name]))
-      const { after, finite, gradNorm } = update(names, before, step.gradients, now, step.loss)
+      const gradNorm = globalNorm(step.gradients)
+      const sound = and(present(state[soundName], "flag"), and(isFinite(gradNorm), isFinite(step.loss)))
+      const after = update(names, before, step.gradients, now, { gradNorm, sound })
       const metrics = Object.entries(step.metrics).map(([name, value]) => [metricName(name), value] as const)
       return {
-        state: Object.fromEntries(
-          after.flatMap((values, index) => updated.map((kind) => [stateNames[kind](names[index] ?? ""), values[kind]]))
-        ),
-        scan: { loss: step.loss, gradNorm, ...Object.fromEntries(metrics) },
-        proceed: finite
+        state: {
+          [soundName]: sound,
+          ...Object.fromEntries(
+            after.flatMap((values, index) =>
+              updated.map((kind) => [stateNames[kind](names[index] ?? ""), values[kind]])
+            )
+          )
+        },
+        scan: { loss: step.loss, gradNorm, ...Object.fromEntries(metrics) }
       }
     }
   })
   for (const [name, value] of Object.entries(scan)) output(name, value)
-  for (const [name, value] of Object.entries(state)) output(nextName(name), value)
+  for (const [name, value] of Object.entries(state)) if (name !== soundName) output(nextName(name), value)
   return program
 }
 
@@ -152,36 +167,33 @@ const forwardAndBackward = (
   return lossAndGradients({ config, weights, batch, objective, predictions, recompute, state: weight }, trained)
 }
 
-/** An optimiser step on all trained tensors, or none where a number is not finite. */
+/**
+ * An optimiser step on all trained tensors; none unless `sound`, bool []. It is masked rather than branched around: a
+ * branch would have a GPU wait for the host in each step.
+ */
 const update = (
   names: ReadonlyArray<string>,
   before: (name: string) => Moments,
   gradients: ReadonlyArray<Tensor>,
-  numbers: StepNumbers<Tensor>,
-  loss?: Tensor
-) => {
-  const gradNorm = globalNorm(gradients)
-  const finite = loss === undefined ? isFinite(gradNorm) : and(isFinite(gradNorm), isFinite(loss))
-  const factor = clipFactor(gradNorm, numbers.clip)
-  const states = names.map(before)
-  const after = ifElse(
-    finite,
-    () =>
-      names.flatMap((name, index) => {
-        const gradient = present(gradients[index], `gradient of ${name}`)
-        const next = scope(`adamw/${name}`, () => adamW(present(states[index], name), gradient, factor, numbers))
-        return updated.map((kind) => next[kind])
-      }),
-    () => states.flatMap((state) => updated.map((kind) => state[kind]))
-  )
-  return {
-    gradNorm,
-    finite,
-    after: names.map((name, index): Moments => {
-      const [weight, moment, square] = after.slice(updated.length * index)
-      return { weight: present(weight, name), moment: present(moment, name), square: present(square, name) }
-    })
+  given: StepNumbers<Tensor>,
+  { gradNorm, sound }: { readonly gradNorm: Tensor; readonly sound: Tensor }
+): ReadonlyArray<Moments> => {
+  const orElse = (value: Tensor, otherwise: number) => where(sound, value, otherwise)
+  const numbers: StepNumbers<Tensor> = {
+    ...given,
+    shrink: orElse(given.shrink, 1),
+    stepSize: orElse(given.stepSize, 0),
+    momentRate: orElse(given.momentRate, 0),
+    squareRate: orElse(given.squareRate, 0)
   }
+  const factor = orElse(clipFactor(gradNorm, numbers.clip), 0)
+  return names.map((name, index) =>
+    scope(`adamw/${name}`, () => {
+      // 0 times a gradient that is not finite would not be 0.
+      const gradient = orElse(present(gradients[index], `gradient of ${name}`), 0)
+      return adamW(before(name), gradient, factor, numbers)
+    })
+  )
 }
 
 const batchInputs = (program: Graph, objective: Objective, leading: ReadonlyArray<string>) => {
