@@ -33,6 +33,7 @@ export type AdapterFields = typeof AdapterFields.Type
 export const adapterField = Schema.optionalKey(
   AdapterFields.annotate({
     description:
-      "Trains a LoRA adapter of this form. Left out, all weights are trained, or the adapter that the policy has."
+      "Trains a LoRA adapter of this form, at rates about ten times those of all weights. Left out, all weights are trained, or "
+      + "the adapter that the policy has."
   })
 )
