@@ -59,7 +59,7 @@ export const adaptedWeights = (
 /**
  * A fixed adapter for programs that only read it. It stays beside the base rather than merged into it: the base is read in
  * place, sampling and training compute log-probs by the same formula, and quantised weights can be adapted too. What that
- * costs a decoded token is written in docs/decisions/0010-adapters-beside-the-base.md.
+ * costs a decoded token is written in docs/decisions/0013-adapters-beside-the-base.md.
  */
 export const adaptedSource =
   (model: ModelConfig, base: WeightSource, { config, values }: Adapter): WeightSource => (program) => {
