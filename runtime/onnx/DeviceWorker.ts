@@ -5,7 +5,7 @@ import type { Numbered, Reply, Request } from "./WorkerProtocol.ts"
 
 type Values = Readonly<Record<string, TensorData>>
 
-/** The thread that computes on one device, and the requests it has not answered yet. */
+/** A thread that computes on one device, and the requests it has not answered yet. */
 export interface DeviceWorker {
   /** Fails with the problem in words: onnxruntime's, or that the thread has ended. */
   readonly ask: (request: Request, transfer?: ReadonlyArray<ArrayBuffer>) => Effect.Effect<Values, string>

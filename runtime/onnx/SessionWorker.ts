@@ -1,4 +1,4 @@
-// The thread that owns the onnxruntime sessions of one device: `session.run` blocks the thread it is called from.
+// A thread that owns onnxruntime sessions of one device: `session.run` blocks the thread it is called from.
 import { parentPort } from "node:worker_threads"
 import { InferenceSession, Tensor } from "onnxruntime-node"
 import { cudaFiles, librariesFolder, missingCudaFiles, runtimeFolder } from "./devices/CudaFiles.ts"

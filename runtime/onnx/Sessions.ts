@@ -4,6 +4,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { type DeviceWorker, startWorker } from "./DeviceWorker.ts"
 import type { Program } from "./Model.ts"
+import { threadsOf } from "./Place.ts"
 import { remedyFor } from "./Remedy.ts"
 import { checkRequest } from "./RunRequest.ts"
 import { SessionError } from "./SessionError.ts"
@@ -13,11 +14,18 @@ import type { SessionOptions } from "./WorkerProtocol.ts"
 export interface OpenOptions extends SessionOptions {
   /** `cpu`, `cuda:<n>` or `webgpu`. Nothing falls back to another device. */
   readonly device: string
+  /**
+   * Which worker of the device, counted from 0; default 0. Each is a thread with sessions of its own. Several make sense on
+   * the CPU, whose cores they share.
+   */
+  readonly worker?: number
+  /** How many workers share the CPU's cores (a `threads` that is given goes before). Default: those started so far. */
+  readonly workers?: number
   /** The folder that the locations of the program's external data are relative to. */
   readonly weights?: string
   /**
-   * Sessions of a device that are opened with the same state share what they carry: one program computes a value, another
-   * reads it, and it stays with the device's worker. It ends with the last of them.
+   * Sessions of a worker that are opened with the same state share what they carry: one program computes a value, another
+   * reads it, and it stays with the worker. It ends with the last of them.
    */
   readonly state?: string
 }
@@ -36,7 +44,7 @@ export interface RunRequest<Output extends string> {
   readonly move?: boolean
 }
 
-/** A program loaded on a device. Runs of all sessions of a device happen one after the other. */
+/** A program loaded on a device. Runs of all sessions of a worker happen one after the other. */
 export interface Session {
   readonly program: Program
   /**
@@ -52,7 +60,7 @@ export interface Session {
   readonly read: (input: string) => Effect.Effect<TensorData, SessionError>
 }
 
-/** Runs ONNX programs in worker threads, one thread per device, so that the calling thread stays free. */
+/** Runs ONNX programs in worker threads, one or more per device, so that the calling thread stays free. */
 export class Sessions extends Context.Service<Sessions, {
   /** Loads a program; closing the scope releases it. */
   readonly open: (program: Program, options: OpenOptions) => Effect.Effect<Session, SessionError, Scope.Scope>
@@ -62,21 +70,25 @@ export class Sessions extends Context.Service<Sessions, {
     Sessions,
     Effect.gen(function*() {
       const workers = yield* Effect.acquireRelease(
-        Effect.sync(() => new Map<string, DeviceWorker>()),
-        (workers) => Effect.forEach(workers.values(), (worker) => worker.end, { concurrency: "unbounded" })
+        Effect.sync(() => new Map<string, { readonly device: string; readonly thread: DeviceWorker }>()),
+        (workers) => Effect.forEach(workers.values(), ({ thread }) => thread.end, { concurrency: "unbounded" })
       )
       let count = 0
-      const workerOf = (device: string): DeviceWorker => {
-        const known = workers.get(device)
-        if (known !== undefined && known.alive()) return known
-        const started = startWorker(device)
-        workers.set(device, started)
-        return started
+      const workerOf = (device: string, number: number): DeviceWorker => {
+        const name = number === 0 ? device : `${device} worker ${number}`
+        const known = workers.get(name)?.thread
+        if (known?.alive() === true) return known
+        const thread = startWorker(name)
+        workers.set(name, { device, thread })
+        return thread
       }
+      const started = (device: string): number =>
+        [...workers.values()].filter((worker) => worker.device === device && worker.thread.alive()).length
       const open = Effect.fn("Sessions.open")(function*(program: Program, options: OpenOptions) {
-        const { device, state, weights, ...sessionOptions } = options
+        const { device, state, weights, worker: number = 0, workers: sharers, ...given } = options
         const session = count++
-        const worker = workerOf(device)
+        const worker = workerOf(device, number)
+        const sessionOptions = device === "cpu" ? { threads: threadsOf(sharers ?? started(device)), ...given } : given
         const failure = (operation: SessionError["operation"]) => (problem: string) =>
           new SessionError({ program: program.name, device, operation, problem, remedy: remedyFor(problem, device) })
         yield* Effect.acquireRelease(

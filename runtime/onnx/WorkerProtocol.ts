@@ -4,7 +4,7 @@ import type { TensorData } from "./TensorData.ts"
 export interface SessionOptions {
   /** How far onnxruntime rewrites the graph. Default "all". */
   readonly optimisation?: "disabled" | "basic" | "extended" | "all"
-  /** Threads within an op. Default: the number of cores. */
+  /** Threads within an op. Default: the number of cores, shared among the workers on the CPU. */
   readonly threads?: number
   /** Keep freed CPU memory for the next op, which is faster and holds the peak of the run. Default true. */
   readonly arena?: boolean

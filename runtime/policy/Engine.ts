@@ -1,12 +1,10 @@
-/** What generating, scoring and training share: an open checkpoint, and the means to load programs on its device. */
-import type * as Effect from "effect/Effect"
-import type { Graph } from "../onnx/Graph.ts"
+/** What generating, scoring and training share: an open checkpoint, and the workers that compute with it. */
 import type { SessionError } from "../onnx/SessionError.ts"
-import type { Session } from "../onnx/Sessions.ts"
 import type { Adapter } from "./adapter/Adapter.ts"
 import type { BatchLimits } from "./Batches.ts"
 import type { Checkpoint, WeightsError } from "./checkpoint/Checkpoint.ts"
 import type { WeightSource } from "./model/Weights.ts"
+import type { PolicyWorkers } from "./parallel/PolicyWorkers.ts"
 
 /** What can go wrong when a program is loaded or run. */
 export type EngineError = SessionError | WeightsError
@@ -20,8 +18,5 @@ export interface Engine {
   readonly eosIds: ReadonlyArray<number>
   readonly padId: number
   readonly limits: BatchLimits
-  /** Loads a program that reads the checkpoint's weights; loaded once for each key. */
-  readonly program: (key: string, build: () => Graph) => Effect.Effect<Session, EngineError>
-  /** Loads a program of its own; those with the same `state` share what they carry. */
-  readonly fresh: (build: () => Graph, state?: string) => Effect.Effect<Session, EngineError>
+  readonly workers: PolicyWorkers
 }

@@ -1,9 +1,6 @@
 /** Opens a checkpoint directory as a policy. */
 import * as Effect from "effect/Effect"
-import * as Scope from "effect/Scope"
-import * as Semaphore from "effect/Semaphore"
-import type { Graph } from "../onnx/Graph.ts"
-import { type Session, Sessions } from "../onnx/Sessions.ts"
+import type { Places } from "../onnx/Place.ts"
 import { adaptedSource } from "./adapter/AdaptedWeights.ts"
 import { openAdapter } from "./adapter/Adapter.ts"
 import { type BatchLimits, defaultLimits } from "./Batches.ts"
@@ -15,12 +12,12 @@ import type { WeightType } from "./checkpoint/WeightType.ts"
 import type { Engine } from "./Engine.ts"
 import { generate } from "./generate/Generate.ts"
 import { parameterCount } from "./model/ModelTensors.ts"
+import { checkedPlaces, policyWorkers } from "./parallel/PolicyWorkers.ts"
 import type { Policy } from "./Policy.ts"
 import { precisionFor } from "./Precision.ts"
 import { type BaseWeights, quantisedCheckpoint } from "./quantised/QuantisedCheckpoint.ts"
 import { rewards, values } from "./score/HeadValues.ts"
 import { score } from "./score/Score.ts"
-import { serialiseProgram } from "./SerialiseProgram.ts"
 import { openTokenizer } from "./tokenizer/PolicyTokenizer.ts"
 import { train } from "./train/Train.ts"
 
@@ -34,21 +31,21 @@ export interface OpenOptions extends Partial<BatchLimits> {
 }
 
 /**
- * Opens a HuggingFace directory on a device: checks it whole, loads programs when they are first needed, and releases
- * them with the scope.
+ * Opens a HuggingFace directory on one or more devices: checks it whole, loads programs when they are first needed, and
+ * releases them with the scope.
  *
- * @param device `cpu`, `cuda:<n>` or `webgpu`.
+ * @param devices `cpu`, `cuda:<n>` or `webgpu`; or several of one kind, over which batches are spread. A list may name `cpu`
+ * several times: each is a worker with its share of the cores, and holds a batch of its own in memory.
  * @param options an adapter; and what one batch may use, on which results do not depend.
  */
 export const openPolicy = Effect.fn("Policy.open")(function*(
   directory: string,
-  device: string,
+  devices: Places,
   options: OpenOptions = {}
 ) {
-  const sessions = yield* Sessions
-  const scope = yield* Scope.Scope
+  const places = yield* checkedPlaces(devices)
   const { adapter: adapterDirectory, baseWeights, precision: asked, ...limits } = options
-  const precision = precisionFor(directory, device, asked)
+  const precision = precisionFor(directory, places[0].device, asked)
   if (precision instanceof CheckpointError) return yield* precision
   const stored = yield* openCheckpoint(directory, { precision })
   const weights = baseWeights === undefined ? stored : yield* quantisedCheckpoint(stored, baseWeights)
@@ -59,38 +56,15 @@ export const openPolicy = Effect.fn("Policy.open")(function*(
   const tokenizer = yield* openTokenizer(directory, config.vocabularySize)
   const { eosIds, padId } = tokenizer
   const generation: GenerationDefaults = { ...yield* readGenerationDefaults(directory), eosIds, padId }
-  const fresh = (build: () => Graph, state?: string) =>
-    Effect.gen(function*() {
-      const program = build()
-      // Weights are converted only for programs that read them.
-      const weights = program.parameters.some(({ source }) => "location" in source)
-        ? yield* checkpoint.folder
-        : directory
-      return yield* sessions.open(serialiseProgram(program), {
-        device,
-        weights,
-        ...(state !== undefined && { state })
-      })
-    }).pipe(Scope.provide(scope))
-  const loaded = new Map<string, Session>()
-  const loading = yield* Semaphore.make(1)
-  const program: Engine["program"] = (key, build) =>
-    loading.withPermits(1)(Effect.gen(function*() {
-      const known = loaded.get(key)
-      if (known !== undefined) return known
-      const session = yield* fresh(build)
-      loaded.set(key, session)
-      return session
-    }))
   const engine: Engine = {
     checkpoint,
     base,
     adapter,
     eosIds,
     padId,
-    limits: { ...defaultLimits, ...limits },
-    program,
-    fresh
+    // Caches that a run leaves for the next go through the host's memory: dear where that is not the device's.
+    limits: { ...defaultLimits, ...(places[0].device !== "cpu" && { runTokens: Infinity }), ...limits },
+    workers: yield* policyWorkers(directory, checkpoint, places)
   }
   const policy: Policy = {
     config,

@@ -1,9 +1,14 @@
-/** Samples responses: cuts a request in batches, generates each, and puts the results in request order. */
+/**
+ * Samples responses: cuts a request in batches, generates each on a free worker, and puts the results in request order.
+ * Neither batches nor results depend on how many workers there are.
+ */
 import * as Effect from "effect/Effect"
-import { generationBatches } from "../Batches.ts"
+import { type GenerationBatch, generationBatches } from "../Batches.ts"
 import { checkGenerate } from "../CheckRequest.ts"
 import type { Engine } from "../Engine.ts"
 import type { ModelConfig } from "../model/ModelConfig.ts"
+import { spread } from "../parallel/Spread.ts"
+import { tally } from "../parallel/Tally.ts"
 import type { GenerateRequest, Generation } from "../Policy.ts"
 import { generateProgram } from "./GenerateProgram.ts"
 import { runBatch } from "./RunBatch.ts"
@@ -16,43 +21,52 @@ export const generate = (engine: Engine) =>
     const problem = checkGenerate(config, request)
     if (problem !== undefined) return yield* problem
     const sampling = samplingOf(config, request)
-    const session = yield* engine.program(
-      `generate ${JSON.stringify(sampling)}`,
-      () => generateProgram(config, engine.checkpoint.source, engine.eosIds, sampling)
-    )
-    const total = request.prompts.length * request.candidates
-    const generations: Array<Generation> = []
+    const build = () => generateProgram(config, engine.checkpoint.source, engine.eosIds, sampling)
     const lengths = request.prompts.map(({ tokens }) => tokens.length)
-    let done = 0
-    const report = (more: number) => request.onProgress?.(Math.floor(done + more), total) ?? Effect.void
-    for (const batch of generationBatches(config, lengths, request, engine.limits)) {
-      const { candidates, firstCandidate, prompts } = batch
-      const count = prompts.length * candidates
-      const runs = runSteps(config, {
-        prompts: prompts.length,
-        candidates,
-        promptLength: prompts.reduce((most, prompt) => Math.max(most, lengths[prompt] ?? 0), 1),
-        maxNewTokens: request.maxNewTokens
-      }, engine.limits.runTokens)
-      const made = yield* runBatch(session, {
-        request,
-        batch,
-        eosIds: engine.eosIds,
-        padId: engine.padId,
-        runs,
-        onRun: (share) => report(share * count)
+    const batches = generationBatches(config, lengths, request, engine.limits)
+    const progress = tally(request.prompts.length * request.candidates, request.onProgress)
+    const made = yield* spread(
+      engine.workers,
+      batches,
+      Effect.fnUntraced(function*(worker, batch, index) {
+        const session = yield* worker.program(`generate ${JSON.stringify(sampling)}`, build)
+        const { candidates, prompts } = batch
+        const count = prompts.length * candidates
+        const runs = runSteps(config, {
+          prompts: prompts.length,
+          candidates,
+          promptLength: prompts.reduce((most, prompt) => Math.max(most, lengths[prompt] ?? 0), 1),
+          maxNewTokens: request.maxNewTokens
+        }, engine.limits.runTokens)
+        const generations = yield* runBatch(session, {
+          request,
+          batch,
+          eosIds: engine.eosIds,
+          padId: engine.padId,
+          runs,
+          onRun: (share) => progress.report(index, share * count)
+        })
+        yield* progress.report(index, count)
+        return generations
       })
-      prompts.forEach((prompt, row) => {
-        for (let column = 0; column < candidates; column++) {
-          const generation = made[row * candidates + column]
-          if (generation !== undefined) generations[prompt * request.candidates + firstCandidate + column] = generation
-        }
-      })
-      done += count
-      yield* report(0)
-    }
-    return generations
+    )
+    return inRequestOrder(request, batches, made)
   })
+
+const inRequestOrder = (
+  request: GenerateRequest,
+  batches: ReadonlyArray<GenerationBatch>,
+  made: ReadonlyArray<ReadonlyArray<Generation>>
+): ReadonlyArray<Generation> => {
+  const generations: Array<Generation> = []
+  batches.forEach(({ candidates, firstCandidate, prompts }, batch) => {
+    made[batch]?.forEach((generation, row) => {
+      const prompt = prompts[Math.floor(row / candidates)] ?? 0
+      generations[prompt * request.candidates + firstCandidate + row % candidates] = generation
+    })
+  })
+  return generations
+}
 
 const samplingOf = (config: ModelConfig, { temperature, topK, topP }: GenerateRequest): Sampling => {
   if (temperature === 0) return { kind: "greedy" }

@@ -7,6 +7,8 @@ import { checkHeadValues } from "../CheckRequest.ts"
 import type { Engine } from "../Engine.ts"
 import { SCORE_HEAD, VALUE_HEAD } from "../model/Heads.ts"
 import type { Weights } from "../model/Weights.ts"
+import { spread } from "../parallel/Spread.ts"
+import { tally } from "../parallel/Tally.ts"
 import type { ScoreRequest } from "../Policy.ts"
 import { present } from "../Present.ts"
 import { microBatch, predictionsOf, shapeOf, tokensRead } from "../train/MicroBatch.ts"
@@ -37,7 +39,7 @@ export const values = (engine: Engine) =>
     })
   })
 
-/** The head's values of each sequence, in batches of similar length. */
+/** The head's values of each sequence, in batches of similar length, each on a free worker. */
 const headValues = Effect.fnUntraced(function*(
   engine: Engine,
   { onProgress, sequences }: ScoreRequest,
@@ -45,25 +47,31 @@ const headValues = Effect.fnUntraced(function*(
   head: (program: Graph, weights: Weights) => ScalarHead
 ) {
   const { config, source } = engine.checkpoint
-  const session = yield* engine.program(`head values ${reads}`, () => headValuesProgram(config, source, head))
+  const build = () => headValuesProgram(config, source, head)
   const form = { sequencesPerItem: 1, reads, values: {} }
   const lengths = sequences.map((sequence) => tokensRead(sequence, reads))
+  const progress = tally(sequences.length, onProgress)
   const found = new Map<number, Float32Array>()
-  for (const indices of sequenceBatches(config, lengths, "score", engine.limits)) {
-    const items = indices.flatMap((index) => {
-      const sequence = sequences[index]
-      return sequence === undefined ? [] : [{ sequences: [sequence], values: {} }]
+  yield* spread(
+    engine.workers,
+    sequenceBatches(config, lengths, "score", engine.limits),
+    Effect.fnUntraced(function*(worker, indices, piece) {
+      const session = yield* worker.program(`head values ${reads}`, build)
+      const items = indices.flatMap((index) => {
+        const sequence = sequences[index]
+        return sequence === undefined ? [] : [{ sequences: [sequence], values: {} }]
+      })
+      const batch = microBatch(form, items, shapeOf(form, items), engine.padId)
+      const feeds = { tokens: present(batch["tokens"], "tokens"), positions: present(batch["positions"], "positions") }
+      const given = yield* session.run({ feeds, fetch: ["values"], move: true })
+      let start = 0
+      indices.forEach((index, member) => {
+        const end = start + (items[member]?.sequences ?? []).reduce((sum, one) => sum + predictionsOf(one, reads), 0)
+        found.set(index, Float32Array.from(given.values.data.subarray(start, end), Number))
+        start = end
+      })
+      yield* progress.report(piece, indices.length)
     })
-    const batch = microBatch(form, items, shapeOf(form, items), engine.padId)
-    const feeds = { tokens: present(batch["tokens"], "tokens"), positions: present(batch["positions"], "positions") }
-    const given = yield* session.run({ feeds, fetch: ["values"], move: true })
-    let start = 0
-    indices.forEach((index, member) => {
-      const end = start + (items[member]?.sequences ?? []).reduce((sum, one) => sum + predictionsOf(one, reads), 0)
-      found.set(index, Float32Array.from(given.values.data.subarray(start, end), Number))
-      start = end
-    })
-    yield* onProgress?.(found.size, sequences.length) ?? Effect.void
-  }
+  )
   return sequences.flatMap((_, index) => found.get(index) ?? [])
 })

@@ -3,6 +3,7 @@ import type { BatchLimits } from "../Batches.ts"
 import { sequenceBatches } from "../Batches.ts"
 import type { ModelConfig } from "../model/ModelConfig.ts"
 import { parameterCount } from "../model/ModelTensors.ts"
+import { evenBatches } from "../parallel/Shares.ts"
 import { type MicroBatchShape, shapeOf, tokensRead } from "./MicroBatch.ts"
 import type { TrainItem } from "./Objective.ts"
 import type { Training } from "./TrainPrograms.ts"
@@ -18,19 +19,26 @@ export interface PlannedStep {
   readonly batches: ReadonlyArray<PlannedBatch>
 }
 
-/** The micro-batches of a step: items of similar length, each group within the limits when padded to its longest. */
+/**
+ * The micro-batches of a step: items of similar length, each group within the limits when padded to its longest.
+ *
+ * @param workers that the step is for: there is work for each, where there are items enough.
+ */
 export const planStep = (
   { config, objective, recompute }: Pick<Training, "config" | "objective" | "recompute">,
   items: ReadonlyArray<TrainItem>,
   index: number,
-  limits: BatchLimits
+  limits: BatchLimits,
+  workers = 1
 ): PlannedStep => {
   const lengths = items.map(({ sequences }) =>
     sequences.reduce((most, sequence) => Math.max(most, tokensRead(sequence, objective.reads)), 1)
   )
   const perItem = objective.sequencesPerItem
   const each = { ...limits, bytes: limits.bytes / perItem, tokens: Math.floor(limits.tokens / perItem) }
-  const batches = sequenceBatches(config, lengths, recompute ? "recompute" : "train", each).map((indices) => {
+  const within = (tokens: number) =>
+    sequenceBatches(config, lengths, recompute ? "recompute" : "train", { ...each, tokens })
+  const batches = evenBatches(within, each.tokens, workers).map((indices) => {
     const members = indices.flatMap((index) => items[index] ?? [])
     return { items: members, shape: shapeOf(objective, members) }
   })
@@ -64,16 +72,17 @@ export const planRuns = (
   return runs
 }
 
+/** Tokens of the forward pass, padding included. */
+export const paddedTokens = ({ items, shape }: PlannedBatch): number =>
+  shape.length * shape.items * (items[0]?.sequences.length ?? 1)
+
 const sameShape = (a: PlannedStep, b: PlannedStep): boolean =>
   a.batches.length === 1 && b.batches.length === 1 &&
   JSON.stringify(a.batches[0]?.shape) === JSON.stringify(b.batches[0]?.shape)
 
 /** Forward and backward take about six operations per parameter and token. */
 const stepsPerRun = (config: ModelConfig, { batches }: PlannedStep): number => {
-  const tokens = batches.reduce(
-    (sum, { items, shape }) => sum + shape.length * shape.items * (items[0]?.sequences.length ?? 1),
-    0
-  )
+  const tokens = batches.reduce((sum, batch) => sum + paddedTokens(batch), 0)
   const operations = 6 * parameterCount(config) * tokens
   return Math.max(1, Math.min(MOST_STEPS_PER_RUN, Math.floor(OPERATIONS_PER_RUN / operations)))
 }

@@ -1,15 +1,24 @@
-/** Trains a copy of the policy's weights, or an adapter beside them; they stay with the device's worker until `save`. */
+/** Trains a copy of the policy's weights, or an adapter beside them; they stay with the workers until `save`. */
 import * as Effect from "effect/Effect"
+import type { TensorData } from "../../onnx/TensorData.ts"
 import { trainableOf } from "../adapter/TrainableOf.ts"
 import { checkTrain } from "../CheckRequest.ts"
 import type { Engine } from "../Engine.ts"
+import { takeStep } from "../parallel/DataParallel.ts"
+import type { PolicyWorker, PolicyWorkers } from "../parallel/PolicyWorkers.ts"
 import type { Trained, TrainRequest, TrainStep } from "../Policy.ts"
 import { TrainingDiverged } from "../PolicyError.ts"
 import { stepNumbers } from "./AdamW.ts"
 import { learningRateAt } from "./LearningRate.ts"
 import { microBatch } from "./MicroBatch.ts"
-import { type PlannedBatch, type PlannedStep, planRuns, planStep } from "./PlanSteps.ts"
-import { initialState, openTrainingDevice, type StepValues, type TrainingDevice } from "./TrainingDevice.ts"
+import { paddedTokens, type PlannedBatch, type PlannedStep, planRuns, planStep } from "./PlanSteps.ts"
+import {
+  initialState,
+  openTrainingDevice,
+  type StepValues,
+  type TrainingDevice,
+  trainingPrograms
+} from "./TrainingDevice.ts"
 import { readTrainingState, requestDigest, writeTrainingState } from "./TrainingState.ts"
 import { stateNames, trainedTensors, type Training, updated } from "./TrainPrograms.ts"
 
@@ -19,7 +28,8 @@ export const train = (engine: Engine) =>
     const problem = checkTrain(config, request)
     if (problem !== undefined) return yield* problem
     const asked = { config, objective: request.objective, recompute: request.recompute ?? false }
-    const plan = request.steps.map((items, index) => planStep(asked, items, index, engine.limits))
+    const workers = engine.workers.length
+    const plan = request.steps.map((items, index) => planStep(asked, items, index, engine.limits, workers))
     const training: Training = {
       ...asked,
       trainable: yield* trainableOf(engine, request),
@@ -28,11 +38,18 @@ export const train = (engine: Engine) =>
         1
       )
     }
-    const device = yield* openTrainingDevice(engine, training)
+    const inLoop = workers === 1 && plan.some(({ batches }) => batches.length === 1)
+    const programs = trainingPrograms(training)
+    const [device, ...others] = yield* forEachWorker(
+      engine.workers,
+      (worker) => openTrainingDevice(worker, training, programs, inLoop ? "steps" : "apply")
+    )
     const digest = requestDigest(request, trainedTensors(training))
     const resumed = request.resume && (yield* readTrainingState(request.resume.directory, digest))
     const taken: Array<TrainStep> = [...(resumed?.steps ?? [])]
-    yield* device.write(resumed?.state ?? initialState(training, yield* training.trainable.initial))
+    const start = resumed?.state ?? initialState(training, yield* training.trainable.initial)
+    for (const other of others) yield* other.write(copied(start))
+    yield* device.write(start)
 
     const saveState = Effect.suspend(() =>
       request.resume === undefined
@@ -43,8 +60,9 @@ export const train = (engine: Engine) =>
         )
     )
     let saved = taken.length
-    for (const run of planRuns(config, plan.slice(taken.length), request.resume?.everySteps)) {
-      for (const [position, values] of (yield* takeSteps(engine, device, request, run)).entries()) {
+    const mostPerRun = workers === 1 ? request.resume?.everySteps : 1
+    for (const run of planRuns(config, plan.slice(taken.length), mostPerRun)) {
+      for (const [position, values] of (yield* takeSteps(engine, [device, ...others], request, run)).entries()) {
         const step = describeStep(request, run[position]?.index ?? 0, values)
         const diverged = divergence(step, request)
         if (diverged !== undefined) {
@@ -77,9 +95,27 @@ export const train = (engine: Engine) =>
     return trained
   })
 
+const forEachWorker = <A, E, R>(
+  [first, ...others]: PolicyWorkers,
+  open: (worker: PolicyWorker) => Effect.Effect<A, E, R>
+) =>
+  Effect.gen(function*() {
+    const opened: readonly [A, ...ReadonlyArray<A>] = [yield* open(first), ...(yield* Effect.forEach(others, open))]
+    return opened
+  })
+
+/** Values of their own: writing moves them. */
+const copied = (state: ReadonlyMap<string, TensorData>) =>
+  new Map([...state].map(([name, value]) => [name, { ...value, data: value.data.slice() }]))
+
 /** The values of each step of a run, up to the first that is not finite. */
 const takeSteps = Effect.fnUntraced(
-  function*(engine: Engine, device: TrainingDevice, request: TrainRequest, run: ReadonlyArray<PlannedStep>) {
+  function*(
+    engine: Engine,
+    devices: readonly [TrainingDevice, ...ReadonlyArray<TrainingDevice>],
+    request: TrainRequest,
+    run: ReadonlyArray<PlannedStep>
+  ) {
     const feeds = (step: PlannedStep, { items, shape }: PlannedBatch, part: number) => ({
       ...microBatch(request.objective, items, shape, engine.padId),
       dropoutKey: {
@@ -88,32 +124,21 @@ const takeSteps = Effect.fnUntraced(
         data: Int32Array.of(dropoutKey(request.seed ?? 0, step.index, part))
       }
     })
-    const numbers = run.map(({ index }) =>
+    const numbersOf = ({ index }: PlannedStep) =>
       stepNumbers({ ...request, learningRate: learningRateAt(request, index, request.steps.length) }, index + 1)
-    )
     const [step] = run
-    const [now] = numbers
-    if (step === undefined || now === undefined) return []
-    if (step.batches.length === 1) {
-      return yield* device.steps(run.flatMap((step) => step.batches.map((batch) => feeds(step, batch, 0))), numbers)
+    if (step === undefined) return []
+    if (devices.length === 1 && step.batches.length === 1) {
+      const batches = run.flatMap((step) => step.batches.map((batch) => feeds(step, batch, 0)))
+      return yield* devices[0].steps(batches, run.map(numbersOf))
     }
-    const parts = yield* Effect.forEach(
-      step.batches.entries(),
-      ([part, batch]) => device.gradients(feeds(step, batch, part))
-    )
-    const sum = sumOf(parts)
-    // As in the Loop: a step whose loss is not finite is not taken, even where its gradient is.
-    return [{ ...sum, gradNorm: Number.isFinite(sum.loss) ? yield* device.apply(now) : Number.NaN }]
+    const batches = step.batches.map((batch, part) => ({
+      cost: paddedTokens(batch),
+      feeds: () => feeds(step, batch, part)
+    }))
+    return [yield* takeStep(devices, batches, numbersOf(step))]
   }
 )
-
-const sumOf = (parts: ReadonlyArray<Omit<StepValues, "gradNorm">>) => {
-  const metrics: Record<string, number> = {}
-  for (const part of parts) {
-    for (const [name, value] of Object.entries(part.metrics)) metrics[name] = (metrics[name] ?? 0) + value
-  }
-  return { loss: parts.reduce((sum, { loss }) => sum + loss, 0), metrics }
-}
 
 /** An int32 that differs between micro-batches, so that each has dropout of its own. */
 const dropoutKey = (seed: number, step: number, part: number): number =>

@@ -1,10 +1,10 @@
-/** A training's state on one device, and the programs that move it on. */
+/** A training's state with one worker, and the programs that move it on. */
 import * as Effect from "effect/Effect"
 import { randomUUID } from "node:crypto"
-import type { Graph } from "../../onnx/Graph.ts"
 import type { Session } from "../../onnx/Sessions.ts"
 import type { TensorData } from "../../onnx/TensorData.ts"
-import type { Engine, EngineError } from "../Engine.ts"
+import type { EngineError } from "../Engine.ts"
+import type { PolicyWorker } from "../parallel/PolicyWorkers.ts"
 import type { StepNumbers } from "./AdamW.ts"
 import {
   applyProgram,
@@ -47,23 +47,41 @@ export interface TrainingDevice {
   readonly gradients: (batch: Feeds) => Effect.Effect<LossValues, EngineError>
   /** Takes an optimiser step from the sums and clears them; the norm of the sums. */
   readonly apply: (numbers: StepNumbers<number>) => Effect.Effect<number, EngineError>
+  /** Names of the trained tensors. */
+  readonly trained: ReadonlyArray<string>
+  /** A copy of the gradient sum of a trained tensor, once there is one. */
+  readonly readGradient: (name: string) => Effect.Effect<Float32Array, EngineError>
+  /** Sets it, and moves the buffer to the worker. */
+  readonly writeGradient: (name: string, sum: Float32Array) => Effect.Effect<void, EngineError>
 }
 
-export const openTrainingDevice = Effect.fn("TrainingDevice.open")(function*(engine: Engine, training: Training) {
+/** How each program of a training is made; several devices that are given the same share what is made. */
+export const trainingPrograms = (training: Training) => ({
+  steps: () => stepsProgram(training),
+  gradients: () => gradientsProgram(training),
+  apply: () => applyProgram(training)
+})
+type TrainingPrograms = ReturnType<typeof trainingPrograms>
+
+/** @param first the program that is loaded in any case, because steps will need it. */
+export const openTrainingDevice = Effect.fn("TrainingDevice.open")(function*(
+  worker: PolicyWorker,
+  training: Training,
+  build: TrainingPrograms,
+  first: "steps" | "apply"
+) {
   const state = randomUUID()
   const metrics = new Set<string>()
   const programs = new Map<string, Session>()
-  const program = Effect.fnUntraced(function*(name: string, build: (training: Training) => Graph) {
+  const program = Effect.fnUntraced(function*(name: keyof TrainingPrograms) {
     const known = programs.get(name)
     if (known !== undefined) return known
-    const session = yield* engine.fresh(() => build(training), state)
+    const session = yield* worker.fresh(build[name], state)
     programs.set(name, session)
     for (const output of session.program.outputs) if (output.name.startsWith(metricName(""))) metrics.add(output.name)
     return session
   })
-  const stepsSession = program("steps", stepsProgram)
-  const gradientsSession = program("gradients", gradientsProgram)
-  const applySession = program("apply", applyProgram)
+  const shapes = new Map(trainedTensors(training))
   const carry = (kinds: ReadonlyArray<StateKind>) =>
     Object.fromEntries([...stateShapes(training, kinds).keys()].map((name) => [nextName(name), name]))
 
@@ -76,15 +94,15 @@ export const openTrainingDevice = Effect.fn("TrainingDevice.open")(function*(eng
   })
 
   const device: TrainingDevice = {
-    write: (values) => Effect.flatMap(stepsSession, (session) => session.write(Object.fromEntries(values))),
+    write: (values) => Effect.flatMap(program(first), (session) => session.write(Object.fromEntries(values))),
     read: Effect.fnUntraced(function*(kinds) {
-      const session = yield* stepsSession
+      const session = yield* program(first)
       const values = new Map<string, TensorData>()
       for (const name of stateShapes(training, kinds).keys()) values.set(name, yield* session.read(name))
       return values
     }),
     steps: Effect.fnUntraced(function*(batches, numbers) {
-      const session = yield* stepsSession
+      const session = yield* program("steps")
       const values = yield* session.run({
         feeds: { ...stacked(batches), ...stacked(numbers.map(scalars)) },
         fetch: ["loss", "gradNorm", ...metrics],
@@ -97,7 +115,7 @@ export const openTrainingDevice = Effect.fn("TrainingDevice.open")(function*(eng
       }))
     }),
     gradients: Effect.fnUntraced(function*(batch) {
-      const session = yield* gradientsSession
+      const session = yield* program("gradients")
       yield* startSums(session)
       const values = yield* session.run({
         feeds: batch,
@@ -108,13 +126,23 @@ export const openTrainingDevice = Effect.fn("TrainingDevice.open")(function*(eng
       return lossValues(values, metrics, 0)
     }),
     apply: Effect.fnUntraced(function*(numbers) {
-      const session = yield* applySession
+      const session = yield* program("apply")
       const values = yield* session.run({
         feeds: scalars(numbers),
         fetch: ["gradNorm"],
         carry: carry([...updated, "gradient"])
       })
       return at(values.gradNorm, 0)
+    }),
+    trained: [...shapes.keys()],
+    readGradient: Effect.fnUntraced(function*(name) {
+      const session = yield* program("gradients")
+      const { data } = yield* session.read(stateNames.gradient(name))
+      return data instanceof Float32Array ? data : Float32Array.from(data, Number)
+    }),
+    writeGradient: Effect.fnUntraced(function*(name, data) {
+      const session = yield* program("apply")
+      yield* session.write({ [stateNames.gradient(name)]: { dtype: "float32", dims: shapes.get(name) ?? [], data } })
     })
   }
   return device

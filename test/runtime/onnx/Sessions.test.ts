@@ -67,6 +67,25 @@ layer(Sessions.layer)("sessions", (it) => {
       expect(toNumbers(yield* session.read("w"))).toEqual([1, 2])
     }).pipe(Effect.scoped))
 
+  it.effect("on another worker of the device run beside, and share no state", () =>
+    Effect.gen(function*() {
+      const sessions = yield* Sessions
+      const first = yield* sessions.open(busy(), { ...cpu, state: "one name" })
+      const second = yield* sessions.open(doubler(), { device: "cpu", worker: 1, state: "one name" })
+      const third = yield* sessions.open(doubler(), { ...cpu, state: "one name" })
+      yield* third.write({ w: float32([2], [1, 1]) })
+      expect(yield* second.read("w").pipe(Effect.flip)).toMatchObject({ operation: "read", device: "cpu" })
+      const ended: Array<string> = []
+      const feeds = { trips: int64([], [3000]), x: float32([128, 128], new Float32Array(128 * 128)) }
+      yield* Effect.all([
+        first.run({ feeds, fetch: ["y"] }).pipe(Effect.tap(() => Effect.sync(() => ended.push("long")))),
+        second.run({ feeds: { w: ones }, fetch: ["twice"] }).pipe(
+          Effect.tap(() => Effect.sync(() => ended.push("short")))
+        )
+      ], { concurrency: "unbounded" })
+      expect(ended).toEqual(["short", "long"])
+    }).pipe(Effect.scoped))
+
   it.effect("share what they carry when they are opened with the same state, and only then", () =>
     Effect.gen(function*() {
       const sessions = yield* Sessions

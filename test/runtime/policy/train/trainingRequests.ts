@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { readHeader } from "../../../../artifacts/Safetensors.ts"
+import type { Places } from "../../../../runtime/onnx/Place.ts"
 import { toNumbers } from "../../../../runtime/onnx/TensorData.ts"
 import { readWeights } from "../../../../runtime/policy/checkpoint/WeightFile.ts"
 import { weightedItem, weightedNll } from "../../../../runtime/policy/loss/WeightedNll.ts"
@@ -43,9 +44,13 @@ export const mixed: TrainRequest = {
 /** Trains a fresh policy: what its steps gave, and the file of weights that it saves, its bytes and its tensors. */
 export const trainAnew = Effect.fnUntraced(function*(
   request: TrainRequest,
-  { file = "model.safetensors", tokens = TOKENS } = {}
+  { file = "model.safetensors", places = "cpu", tokens = TOKENS }: {
+    readonly file?: string
+    readonly places?: Places
+    readonly tokens?: number
+  } = {}
 ) {
-  const policy = yield* openPolicy(checkpoint, "cpu", { tokens })
+  const policy = yield* openPolicy(checkpoint, places, { tokens })
   const { save, steps } = yield* policy.train(request)
   const directory = join(yield* temporary, "trained")
   yield* save(directory)
