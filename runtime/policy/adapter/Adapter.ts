@@ -27,12 +27,22 @@ export const PREFIX = "base_model.model."
 export const openAdapter = Effect.fn("Adapter.open")(function*(directory: string, model: ModelConfig) {
   const content = yield* readJson(directory, ADAPTER_CONFIG)
   const header = yield* readHeader(join(directory, ADAPTER_WEIGHTS))
-  const tensors = new Map([...header.tensors].map(([name, tensor]) => [name.replace(PREFIX, ""), tensor]))
+  const bare = [...header.tensors.keys()].find((name) => !name.startsWith(PREFIX))
+  if (bare !== undefined) {
+    return yield* new CheckpointError({
+      path: header.path,
+      place: bare,
+      problem: `does not begin with ${PREFIX}, as the tensors of an adapter of a language model do`,
+      remedy: "Save the adapter again with PEFT's save_pretrained."
+    })
+  }
+  const unprefixed = (name: string) => name.slice(PREFIX.length)
+  const tensors = new Map([...header.tensors].map(([name, tensor]) => [unprefixed(name), tensor]))
   const stored = new Set([...tensors.keys()].map((name) => name.replace(/\.lora_[AB]\.weight$/, "")))
   const config = yield* decodeAdapterConfig(join(directory, ADAPTER_CONFIG), content, model, stored)
   yield* checkTensors({ ...header, tensors }, model, config)
   const read = yield* readWeights(header)
-  const values = new Map([...read].map(([name, value]) => [name.replace(PREFIX, ""), value]))
+  const values = new Map([...read].map(([name, value]) => [unprefixed(name), value]))
   const adapter: Adapter = { directory, config, values }
   return adapter
 })

@@ -10,7 +10,7 @@ import { WEIGHTS_FILE } from "../checkpoint/ShardIndex.ts"
 import { bytesOf, type WeightType } from "../checkpoint/WeightType.ts"
 import { present } from "../Present.ts"
 import { dequantiseRows } from "./DequantiseRows.ts"
-import { isLinear, quantisedLayout, writeQuantised } from "./QuantisedFile.ts"
+import { isLinear, noPlaceFor, quantisedLayout, writeQuantised } from "./QuantisedFile.ts"
 import { quantisedWeights } from "./QuantisedWeights.ts"
 import { type Quantisation, quantiseRows } from "./QuantiseWeights.ts"
 
@@ -49,24 +49,30 @@ export const quantisedCheckpoint = Effect.fnUntraced(function*(checkpoint: Check
     const { length, offset } = present(places.get(name), name)
     return { location: WEIGHTS_FILE, offset, length }
   })
-  const read = (name: string) =>
-    Effect.map(checkpoint.read(name), (weight) => isLinear(name) ? rounded(weight, quantisation) : weight)
-  const load = Effect.map(
-    checkpoint.load,
-    (all) => new Map([...all].map(([name, weight]) => [name, isLinear(name) ? rounded(weight, quantisation) : weight]))
-  )
+  const round = (name: string, weight: TensorData) => {
+    if (!isLinear(name)) return Effect.succeed(weight)
+    const values = rounded(weight, quantisation)
+    return Result.isSuccess(values)
+      ? Effect.succeed(values.success)
+      : Effect.fail(noPlaceFor(values.failure, checkpoint.directory, name, quantisation))
+  }
+  const read = (name: string) => Effect.flatMap(checkpoint.read(name), (weight) => round(name, weight))
+  const load = Effect.gen(function*() {
+    const values = new Map<string, TensorData>()
+    for (const [name, weight] of yield* checkpoint.load) values.set(name, yield* round(name, weight))
+    return values
+  })
   const quantised: Checkpoint = { ...checkpoint, source, folder, read, load, baseWeights }
   return quantised
 })
 
-/** The values that a matrix has once it is quantised. Weights that cannot be are refused when the file is written. */
-const rounded = (matrix: TensorData, quantisation: Quantisation): TensorData => {
+/** The values that a matrix has once it is quantised; or the first weight that cannot be. */
+const rounded = (matrix: TensorData, quantisation: Quantisation): Result.Result<TensorData, number> => {
   const [, columns = 0] = matrix.dims
   const { scales: precision } = quantisation
-  const rows = Result.getOrUndefined(quantiseRows(Float32Array.from(matrix.data, Number), columns, quantisation))
-  if (rows === undefined) return matrix
-  const scales = Float32Array.from(
-    toNumbers(fromBytes(precision, [rows.scales.length / bytesOf[precision]], rows.scales))
-  )
-  return { ...matrix, data: dequantiseRows(rows, scales, columns, quantisation) }
+  return Result.map(quantiseRows(Float32Array.from(matrix.data, Number), columns, quantisation), (rows) => {
+    const dims = [rows.scales.length / bytesOf[precision]]
+    const scales = Float32Array.from(toNumbers(fromBytes(precision, dims, rows.scales)))
+    return { ...matrix, data: dequantiseRows(rows, scales, columns, quantisation) }
+  })
 }

@@ -95,12 +95,7 @@ const writeMatrix = Effect.fnUntraced(function*(
       const numbers = new Float32Array(piece.buffer, piece.byteOffset, piece.byteLength / 4)
       const quantised = quantiseRows(numbers, columns, quantisation)
       if (Result.isFailure(quantised)) {
-        return yield* new CheckpointError({
-          path: weights.directory,
-          place: name,
-          problem: `holds ${quantised.failure}, which has no place among ${2 ** quantisation.bits} numbers`,
-          remedy: "Leave the base weights as they are."
-        })
+        return yield* noPlaceFor(quantised.failure, weights.directory, name, quantisation)
       }
       scales.set(quantised.success.scales, scaled)
       scaled += quantised.success.scales.length
@@ -114,6 +109,15 @@ const writeMatrix = Effect.fnUntraced(function*(
   yield* put(zeroPoints)
   yield* put(filled(zeroPoints.length))
 })
+
+/** Says that a weight is none that quantisation can round. */
+export const noPlaceFor = (value: number, path: string, place: string, { bits }: Quantisation) =>
+  new CheckpointError({
+    path,
+    place,
+    problem: `holds ${value}, which has no place among ${2 ** bits} numbers`,
+    remedy: "Leave the base weights as they are."
+  })
 
 /** What fills up to the next aligned offset. */
 const filled = (length: number) => new Uint8Array(aligned(length) - length)

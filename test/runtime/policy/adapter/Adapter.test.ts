@@ -115,6 +115,10 @@ describe("an adapter directory", () => {
     ["a rank that is none", "adapter_config.json: does not decode", { r: 0 }, () => {}],
     ["another rank", "has shape [4,32], and rank 8 on this base model asks for [8,32]", { r: 8 }, () => {}],
     ["a missing tensor", `${first}: is missing`, {}, (all) => all.delete(first)],
+    ["a tensor without PEFT's prefix", "lora_A.weight: does not begin with base_model.model.", {}, (all) => {
+      const tensor = all.get(first)
+      if (tensor !== undefined) all.set(first.replace("base_model.model.", ""), tensor)
+    }],
     ["a tensor of no layer", "is a tensor that a LoRA adapter of this base model does not have", {}, (all) => {
       const tensor = all.get(first)
       if (tensor !== undefined) all.set("base_model.model.model.layers.7.self_attn.q_proj.lora_A.weight", tensor)

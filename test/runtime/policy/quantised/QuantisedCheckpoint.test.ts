@@ -219,6 +219,8 @@ layer(Sessions.layer)("a quantised base", (it) => {
       const infinite = yield* openPolicy(directory, "cpu", { baseWeights: "int4" })
       const refused = yield* Effect.flip(infinite.score({ sequences: sequences(reference("llama3")) }))
       expect(refused.message).toContain(`${name}: holds Infinity, which has no place among 16 numbers`)
+      const { read } = yield* quantisedCheckpoint(yield* openCheckpoint(directory), "int4")
+      expect((yield* Effect.flip(read(name))).message).toBe(refused.message)
     }))
 
   it.effect("is made once and kept in the store, smaller than what it was made of", () =>
