@@ -3,12 +3,16 @@
  * with its chat template). It is opened once, which checks the architecture, every tensor's shape and type, and the
  * tokenizer; then a copy goes to the artifact store, so that later edits of the directory change no result.
  *
+ * With `base_weights` every node that runs the policy computes with its linear layers quantised, from the first sample on; it
+ * is then trained by an adapter alone.
+ *
  * @errors CheckpointError names the file, and the field or tensor, that is wrong.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { InputDirectory, Node } from "gemflow"
 import { ArtifactStore, Policy } from "gemflow/artifacts"
+import { baseWeightsField } from "./config/Adapter.ts"
 import { documented } from "./config/Field.ts"
 import { untrained } from "./policy/PolicyRow.ts"
 
@@ -16,7 +20,8 @@ export const Checkpoint = Node.make("checkpoint", {
   doc: "Takes a policy from a HuggingFace directory into the store.",
   module: import.meta.url,
   config: Schema.Struct({
-    path: documented(InputDirectory, "The HuggingFace directory of a Llama, Qwen or Mistral model.")
+    path: documented(InputDirectory, "The HuggingFace directory of a Llama, Qwen or Mistral model."),
+    base_weights: baseWeightsField
   }),
   inputs: {},
   output: Policy,
@@ -28,7 +33,7 @@ export const Checkpoint = Node.make("checkpoint", {
     const store = yield* ArtifactStore
     const digest = yield* store.putDirectory(config.path)
     return [
-      untrained({ checkpoint: digest }, {
+      untrained({ checkpoint: digest, base_weights: config.base_weights ?? null }, {
         architecture: model.architecture,
         parameters,
         origin: "checkpoint",

@@ -3,6 +3,15 @@ import * as Schema from "effect/Schema"
 import { linearLayers } from "../../runtime/policy/model/ModelConfig.ts"
 import { Count, optional, Positive, ProbabilityBelowOne } from "./Field.ts"
 
+/** Left out, a base computes with its weights as they are stored. */
+export const baseWeightsField = Schema.optionalKey(
+  Schema.Literals(["int8", "int4"]).annotate({
+    description:
+      "Quantises the linear layers of the base, once: whatever runs the policy computes with these. Left out, the "
+      + "base stays as it was."
+  })
+)
+
 export const AdapterFields = Schema.Struct({
   rank: optional(Count, 16, "r: inner size of the product B A that is added to each target matrix."),
   alpha: optional(Positive, 32, "The product is scaled by alpha / rank."),
@@ -15,13 +24,7 @@ export const AdapterFields = Schema.Struct({
   ),
   dropout: optional(ProbabilityBelowOne, 0, "Share of a layer's inputs that a training step hides from the adapter."),
   rank_stabilised: optional(Schema.Boolean, false, "Scales by alpha / sqrt(rank) instead (rsLoRA)."),
-  base_weights: Schema.optionalKey(
-    Schema.Literals(["int8", "int4"]).annotate({
-      description:
-        "Quantises the linear layers of the base, once, and trains and samples over these. Left out, the base "
-        + "stays as it was."
-    })
-  )
+  base_weights: baseWeightsField
 })
 
 export type AdapterFields = typeof AdapterFields.Type

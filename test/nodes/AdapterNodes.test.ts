@@ -130,6 +130,25 @@ layer(inTemporaryStore)("nodes that train an adapter", (it) => {
         )
       }))
 
+    it.effect("may be quantised from the checkpoint on, and then takes an adapter alone", () =>
+      Effect.gen(function*() {
+        const quantised = yield* runNode(Checkpoint, Policy, { path: checkpointPath("llama3"), base_weights: "int4" })
+        const { checkpoint, policy_id } = only(quantised)
+        expect(only(yield* base)).toMatchObject({ checkpoint, base_weights: null, policy_id: checkpoint })
+        expect(policy_id).not.toBe(checkpoint)
+        // The log-probs at sampling are those that training starts from.
+        const row = only(yield* updated(quantised, { adapter }))
+        expect(row).toMatchObject({ checkpoint, base_weights: "int4" })
+        const candidates = (yield* sampled(quantised)).rows()
+        const terms = candidates.map(({ candidate, token_log_prob }) =>
+          (candidate === 0 ? 1 : -1) * token_log_prob.reduce((sum, value) => sum + value, 0)
+        )
+        expect(row.step_loss[0]).toBeCloseTo(-terms.reduce((sum, term) => sum + term, 0) / 4, 3)
+        expect(yield* messageOf(updated(quantised))).toContain(
+          "adapter is not given, and the policy's linear layers are quantised to int4"
+        )
+      }))
+
     it.effect("stays what it was without a step", () =>
       Effect.gen(function*() {
         const adapted = yield* tuned(yield* base)
