@@ -81,7 +81,7 @@ const programs = (base: WeightSource): ReadonlyArray<readonly [string, () => Gra
 for (const [name, base] of Object.entries(bases)) {
   describe(`an adapter on CUDA over ${name}`, () => {
     it.each(programs(base))(
-      "%s: every node has a kernel, and nothing crosses in a body but one bool a step",
+      "%s: every node has a kernel, and nothing is copied per token or step",
       (_, build) => {
         const program = build()
         const placements = placeOnCuda(program)
@@ -90,10 +90,9 @@ for (const [name, base] of Object.entries(bases)) {
         const unknown = [...usedNodes(program)].filter((node) => hasKernel(node) && !isProbed(node)).map(fullName)
         expect(unknown.filter((name) => name !== "com.microsoft.GatherBlockQuantized")).toEqual([])
         for (const { copies, fed, path } of placements.slice(1)) {
-          const allowed = path.split("/").at(-1) === "steps" ? [["to host", "bool"]] : []
-          const crossing = copies.map(({ direction, tensor }) => [direction, tensor.dtype])
-          const expected = path.split("/").at(-1) === "chunks" ? crossing : allowed
-          expect([path, crossing]).toEqual([path, expected])
+          // Once per 16 tokens, not per token.
+          if (path.split("/").at(-1) === "chunks") continue
+          expect([path, copies.map(({ direction, tensor }) => [direction, tensor.name])]).toEqual([path, []])
           expect([path, fed.filter(({ direction }) => direction === "to host")]).toEqual([path, []])
         }
       }
