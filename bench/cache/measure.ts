@@ -44,7 +44,7 @@ const feeds = (): Readonly<Record<string, TensorData>> => {
 
 const measure = Effect.fnUntraced(function*(directory: string, variant: string) {
   const { config, folder, source } = yield* openCheckpoint(directory)
-  const program = serialiseProgram(variantNamed(variant)(config, source))
+  const program = serialiseProgram(variantNamed(variant)(config, source), "cpu")
   const session = yield* (yield* Sessions).open(program, {
     device: "cpu",
     weights: yield* folder,

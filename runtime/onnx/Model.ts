@@ -38,6 +38,12 @@ export interface Program {
 export interface SerialiseOptions {
   /** Opsets of other domains that the program uses, such as `{ "com.microsoft": 1 }`. */
   readonly domains?: Readonly<Record<string, number>>
+  /**
+   * Names of loop bodies that get the weights they read from files as their own. onnxruntime repacks for its matrix kernels
+   * only weights of the very graph that multiplies by them: worth it on the CPU where few rows meet each weight again and
+   * again. There the file is mapped and read by both; a GPU would hold the weights twice.
+   */
+  readonly ownWeights?: ReadonlyArray<string>
 }
 
 /** Turns a graph into an ONNX model. Only what the outputs need is kept. */
@@ -52,7 +58,7 @@ export const serialise = (graph: Graph, options: SerialiseOptions = {}): Program
       { domain: "", version: opset },
       ...Object.entries(options.domains ?? {}).map(([domain, version]) => ({ domain, version: BigInt(version) }))
     ],
-    graph: graphProto(graph, used, names)
+    graph: graphProto(graph, { used, names, owners: options.ownWeights ?? [] })
   })
   return {
     name: graph.name,
@@ -93,10 +99,24 @@ const outputNames = (graph: Graph): ReadonlyMap<Tensor, string> => {
   return names
 }
 
-const graphProto = (graph: Graph, used: ReadonlySet<Node>, names: ReadonlyMap<Tensor, string>): GraphProto => {
-  const nameOf = (tensor: Tensor) => names.get(tensor) ?? tensor.name
+interface Serialising {
+  readonly used: ReadonlySet<Node>
+  readonly names: ReadonlyMap<Tensor, string>
+  /** Names of bodies with weights of their own. */
+  readonly owners: ReadonlyArray<string>
+}
+
+const graphProto = (graph: Graph, serialising: Serialising): GraphProto => {
+  const { names, owners, used } = serialising
   const nodes = graph.nodes.filter((node) => used.has(node))
-  const read = new Set(graph.kind === "program" ? everythingRead(used, graph) : [])
+  const read = new Set(graph.kind === "program" ? everythingRead(serialising, graph) : [])
+  const readHere = new Set(owners.includes(graph.name) ? nodes.flatMap((node) => node.inputs) : [])
+  const own = new Map(
+    graph.root.parameters.filter((parameter) => isInFile(parameter) && readHere.has(parameter.tensor)).map((
+      { source, tensor }
+    ) => [tensor, { source, tensor, name: `${tensor.name} of ${graph.name}` }])
+  )
+  const nameOf = (tensor: Tensor) => own.get(tensor)?.name ?? names.get(tensor) ?? tensor.name
   const copies = graph.kind === "program"
     ? graph.outputs.filter(({ name, tensor }) => nameOf(tensor) !== name)
     : []
@@ -110,29 +130,40 @@ const graphProto = (graph: Graph, used: ReadonlySet<Node>, names: ReadonlyMap<Te
           domain: node.domain,
           input: node.inputs.map((tensor) => tensor === undefined ? "" : nameOf(tensor)),
           output: node.outputs.map(nameOf),
-          attribute: Object.entries(node.attributes).map(([name, value]) => attributeProto(name, value, used, names))
+          attribute: Object.entries(node.attributes).map(([name, value]) => attributeProto(name, value, serialising))
         })
       ),
       ...copies.map(({ name, tensor }) =>
         create(NodeProtoSchema, { name: `output ${name}`, opType: "Identity", input: [nameOf(tensor)], output: [name] })
       )
     ],
-    initializer: graph.parameters.filter(({ tensor }) => read.has(tensor)).map(initializer),
+    initializer: [
+      ...graph.parameters.filter(({ tensor }) => read.has(tensor)).map((parameter) =>
+        initializer(parameter, parameter.tensor.name)
+      ),
+      ...[...own.values()].map(({ name, ...parameter }) => initializer(parameter, name))
+    ],
     input: graph.inputs.map((tensor) => valueInfo(tensor.name, tensor)),
     output: graph.outputs.map(({ name, tensor }) => valueInfo(graph.kind === "program" ? name : nameOf(tensor), tensor))
   })
 }
 
-const everythingRead = (used: ReadonlySet<Node>, graph: Graph): ReadonlyArray<Tensor | undefined> => [
-  ...[...used].flatMap((node) => node.inputs),
-  ...graph.outputs.map(({ tensor }) => tensor)
-]
+const everythingRead = ({ owners, used }: Serialising, graph: Graph): ReadonlyArray<Tensor | undefined> => {
+  const inFile = new Set<Tensor | undefined>(graph.parameters.filter(isInFile).map(({ tensor }) => tensor))
+  return [
+    ...[...used].flatMap((node) =>
+      owners.includes(node.graph.name) ? node.inputs.filter((tensor) => !inFile.has(tensor)) : node.inputs
+    ),
+    ...graph.outputs.map(({ tensor }) => tensor)
+  ]
+}
+
+const isInFile = ({ source }: Parameter): boolean => "location" in source
 
 const attributeProto = (
   name: string,
   value: Attribute,
-  used: ReadonlySet<Node>,
-  names: ReadonlyMap<Tensor, string>
+  serialising: Serialising
 ): AttributeProto => {
   if ("int" in value) return create(AttributeProtoSchema, { name, type: 2, i: BigInt(value.int) })
   if ("ints" in value) return create(AttributeProtoSchema, { name, type: 7, ints: value.ints.map(BigInt) })
@@ -140,11 +171,11 @@ const attributeProto = (
   if ("string" in value) {
     return create(AttributeProtoSchema, { name, type: 3, s: new TextEncoder().encode(value.string) })
   }
-  return create(AttributeProtoSchema, { name, type: 5, g: graphProto(value.graph, used, names) })
+  return create(AttributeProtoSchema, { name, type: 5, g: graphProto(value.graph, serialising) })
 }
 
-const initializer = ({ source, tensor }: Parameter) => {
-  const about = { name: tensor.name, dataType: elements[tensor.dtype].code, dims: tensor.shape.map(BigInt) }
+const initializer = ({ source, tensor }: Parameter, name: string) => {
+  const about = { name, dataType: elements[tensor.dtype].code, dims: tensor.shape.map(BigInt) }
   if ("data" in source) return create(TensorProtoSchema, { ...about, rawData: rawBytes(source) })
   const { length, location, offset } = source
   return create(TensorProtoSchema, {

@@ -12,10 +12,11 @@ import { extent } from "../../onnx/ops/Shape.ts"
 import { int64 } from "../../onnx/TensorData.ts"
 import type { LayerCache } from "../model/CachedAttention.ts"
 import type { ModelConfig } from "../model/ModelConfig.ts"
-import type { WeightSource } from "../model/Weights.ts"
+import type { Weights, WeightSource } from "../model/Weights.ts"
 import { present } from "../Present.ts"
 import { candidateCaches, EDGE, promptCaches } from "./CacheStates.ts"
 import { decodeToken, prefill, promptMask } from "./DecodeToken.ts"
+import { DECODING } from "./DecodingBody.ts"
 import { nextToken } from "./NextToken.ts"
 import { sampleToken, type Sampling } from "./SampleToken.ts"
 
@@ -64,7 +65,10 @@ export const generateProgram = (
   const uniforms = input(program, "uniforms", "float32", ["steps", "prompts", "candidates"])
   const temperature = input(program, "temperature", "float32", [])
   const topP = input(program, "topP", "float32", [])
-  const weights = source(program)
+  const joint = source(program)
+  // Joined, the matrices of layers that read the same input would be values computed outside of the loop, which are not
+  // repacked, and copies.
+  const weights: Weights = { ...joint, linear: (x, modules) => modules.flatMap((module) => joint.linear(x, [module])) }
   const ofPrompts = promptCaches(config, program, weights.dtype)
   const layers = ofPrompts.filled(() => prefill(config, weights, promptTokens))
   const prompt = { layers, mask: promptMask(promptLengths, "promptFilled") }
@@ -102,7 +106,7 @@ export const generateProgram = (
     body: (iteration, before) => {
       const start = mul(iteration, chunk)
       const inner = loop<string, Scanned>({
-        name: "tokens",
+        name: DECODING,
         trips: minimum(sub(extent(program, "steps"), start), chunk),
         state: { ...before, ...caches.empty(program) },
         shapes: caches.shapes("current"),

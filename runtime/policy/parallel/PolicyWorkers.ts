@@ -31,7 +31,7 @@ export const policyWorkers = Effect.fn("Policy.workers")(
     const scope = yield* Scope.Scope
     const built = new WeakMap<() => Graph, ReturnType<typeof builtBy>>()
     const programOf = (build: () => Graph) => {
-      const made = built.get(build) ?? builtBy(build)
+      const made = built.get(build) ?? builtBy(build, first.device)
       built.set(build, made)
       return made
     }
@@ -62,10 +62,11 @@ export const policyWorkers = Effect.fn("Policy.workers")(
   }
 )
 
-const builtBy = (build: () => Graph) => {
+/** All workers are of one kind of device. */
+const builtBy = (build: () => Graph, device: string) => {
   const program = build()
   return {
-    program: serialiseProgram(program),
+    program: serialiseProgram(program, device),
     readsWeights: program.parameters.some(({ source }) => "location" in source)
   }
 }
