@@ -111,24 +111,29 @@ layer(Sessions.layer)("generate", (it) => {
       }
     }))
 
-  it.effect("each token is the inverse of the distribution at the uniform of its seed, prompt, candidate and step", () =>
-    Effect.gen(function*() {
-      const policy = yield* openPolicy(checkpointPath("untied-gqa"), "cpu")
-      const prompt = { id: "a prompt", tokens: Int32Array.of(0, 20, 30) }
-      const [, chosen] = yield* policy.generate({ ...sampled, prompts: [prompt], temperature: 1, seed: 5 })
-      const tokens = chosen?.tokens ?? new Int32Array(0)
-      expect(tokens.length).toBe(20)
-      for (const step of [0, 1, 7, 18]) {
-        const before = Int32Array.of(...prompt.tokens, ...tokens.subarray(0, step))
-        const scores = yield* policy.score({
-          sequences: Array.from({ length: 280 }, (_, token) => ({ prompt: before, response: Int32Array.of(token) }))
-        })
-        let cumulative = 0
-        const uniform = uniformAt(noiseKey(5, "a prompt", 1), step)
-        const token = scores.findIndex(({ logProbs }) => (cumulative += Math.exp(logProbs[0] ?? 0)) > uniform)
-        expect([step, tokens[step]]).toEqual([step, token])
-      }
-    }))
+  it.effect.each([1, 0.5])(
+    "each token is the inverse of the distribution at its uniform: temperature %s",
+    (temperature) =>
+      Effect.gen(function*() {
+        const policy = yield* openPolicy(checkpointPath("untied-gqa"), "cpu")
+        const prompt = { id: "a prompt", tokens: Int32Array.of(0, 20, 30) }
+        const [, chosen] = yield* policy.generate({ ...sampled, prompts: [prompt], temperature, seed: 5 })
+        const tokens = chosen?.tokens ?? new Int32Array(0)
+        expect(tokens.length).toBe(20)
+        for (const step of [0, 1, 7, 18]) {
+          const before = Int32Array.of(...prompt.tokens, ...tokens.subarray(0, step))
+          const scores = yield* policy.score({
+            sequences: Array.from({ length: 280 }, (_, token) => ({ prompt: before, response: Int32Array.of(token) }))
+          })
+          const weights = scores.map(({ logProbs }) => Math.exp((logProbs[0] ?? 0) / temperature))
+          const total = weights.reduce((a, b) => a + b, 0)
+          let cumulative = 0
+          const uniform = uniformAt(noiseKey(5, "a prompt", 1), step)
+          const token = weights.findIndex((weight) => (cumulative += weight / total) > uniform)
+          expect([step, tokens[step]]).toEqual([step, token])
+        }
+      })
+  )
 
   it.effect("at every step, minus the log-prob of what is drawn is on average the entropy", () =>
     Effect.gen(function*() {
