@@ -57,9 +57,18 @@ const run = async (request: Extract<Request, { ask: "run" }>): Promise<Record<st
   const results = await session.run(feeds, [...new Set([...request.fetch, ...Object.keys(request.carry)])])
   for (const [output, input] of Object.entries(request.carry)) {
     const value = results[output]
+    const before = carried.get(input)
     if (value !== undefined) carried.set(input, value)
+    if (before !== undefined && before !== value) free(before)
   }
   return Object.fromEntries(request.fetch.map((name) => [name, fromTensor(results[name], name, name in request.carry)]))
+}
+
+/** Gives memory back at once: the garbage collector may let the weights of several runs stand. */
+const free = ({ data }: Tensor): void => {
+  if (!ArrayBuffer.isView(data)) return
+  const { buffer } = data
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === data.byteLength) buffer.transfer(0)
 }
 
 const write = (request: Extract<Request, { ask: "write" }>): void => {

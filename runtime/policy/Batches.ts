@@ -14,7 +14,7 @@ export interface BatchLimits {
   readonly runTokens?: number
 }
 
-export const defaultLimits: BatchLimits = { bytes: 512 * 1024 * 1024, rows: 128, tokens: 4096 }
+export const defaultLimits: BatchLimits = { bytes: 1536 * 1024 * 1024, rows: 128, tokens: 4096 }
 
 /** Candidates `firstCandidate ..` of some prompts, decoded together. */
 export interface GenerationBatch {
@@ -50,7 +50,7 @@ const tokenBytes = (config: ModelConfig, length: number, purpose: Purpose): numb
   const layer = activations(config, length)
   const kept = {
     score: layer,
-    train: 2 * config.layers * layer,
+    train: config.layers * layer,
     recompute: 2 * layer + 2 * config.layers * config.hiddenSize
   }
   // The language-model head is chunked and has a budget of its own.

@@ -22,6 +22,8 @@ export const sessionSettings = (
     interOpNumThreads: 1,
     executionMode: "sequential",
     enableCpuMemArena: options.arena ?? true,
+    // Planning a run's memory from the one before takes a second block beside what the arena already holds.
+    enableMemPattern: false,
     // Errors come back as values; onnxruntime need not print them as well.
     logSeverityLevel: 4,
     extra: {
