@@ -20,6 +20,10 @@ interface Outcome {
   readonly root: string
 }
 
+/** The words of a command, as a shell cuts it: what stands between single quotes is one. */
+const words = (line: string): ReadonlyArray<string> =>
+  [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? "")
+
 const nothing = () => undefined
 
 /** What a command must do beside ending well, by subcommand. */
@@ -52,7 +56,7 @@ describe("README", () => {
     // `npm test` is what runs this.
     if (line === "npm test") continue
     it(`runs: ${line}`, async () => {
-      const [program = "", ...args] = line.split(" ")
+      const [program = "", ...args] = words(line)
       const run = () => command(project.root, program, args)
       const ended = await run()
       expect({ code: ended.code, remarks: ended.code === 0 ? "" : ended.err }).toEqual({ code: 0, remarks: "" })
