@@ -16,6 +16,7 @@ import { AnswerEvaluation, PreferencePairs } from "gemflow/artifacts"
 import { extractAnswer, sameAnswer } from "./answer/Answer.ts"
 import { defaultMarker, Marker } from "./answer/Marker.ts"
 import { cotSuffix } from "./config/CotSuffix.ts"
+import { devicesOf, samplingDevices } from "./config/Devices.ts"
 import { Count, documented, optional, Seed } from "./config/Field.ts"
 import { samplingFields } from "./config/Sampling.ts"
 import { expectedAnswers } from "./evaluation/ExpectedAnswers.ts"
@@ -40,7 +41,8 @@ export const EvaluateAnswers = Node.make("evaluate-answers", {
       "error",
       "What to do about a prompt whose chosen response has no answer: stop, or leave it out."
     ),
-    cot_suffix: cotSuffix
+    cot_suffix: cotSuffix,
+    devices: samplingDevices
   }),
   inputs: {
     policy: PolicyInput,
@@ -49,6 +51,7 @@ export const EvaluateAnswers = Node.make("evaluate-answers", {
   output: AnswerEvaluation,
   determinism: "seeded",
   device: true,
+  devices: devicesOf,
   run: Effect.fn("EvaluateAnswers.run")(function*({ config, inputs, progress }) {
     // First: data without answers should fail before a model is loaded.
     const questions = yield* expectedAnswers(inputs.pairs.rows(), config)

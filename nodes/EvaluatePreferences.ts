@@ -17,6 +17,7 @@ import * as Schema from "effect/Schema"
 import { Node, TableType } from "gemflow"
 import { PreferenceEvaluation, PreferencePairs } from "gemflow/artifacts"
 import { cotSuffix } from "./config/CotSuffix.ts"
+import { devicesOf, samplingDevices } from "./config/Devices.ts"
 import { documented, optional, Positive } from "./config/Field.ts"
 import { preferenceMargin } from "./evaluation/PreferenceMargin.ts"
 import { fitAfter } from "./policy/FitSequence.ts"
@@ -29,7 +30,8 @@ export const EvaluatePreferences = Node.make("evaluate-preferences", {
   config: Schema.Struct({
     label: documented(Schema.NonEmptyString, "What the report calls this policy: base, sft, gem ..."),
     beta: optional(Positive, 0.1, "Scale of the reward beta * log pi, as in DPO; it changes no prediction."),
-    cot_suffix: cotSuffix
+    cot_suffix: cotSuffix,
+    devices: samplingDevices
   }),
   inputs: {
     policy: PolicyInput,
@@ -38,6 +40,7 @@ export const EvaluatePreferences = Node.make("evaluate-preferences", {
   output: PreferenceEvaluation,
   determinism: "seeded",
   device: true,
+  devices: devicesOf,
   run: Effect.fn("EvaluatePreferences.run")(function*({ config, inputs, progress }) {
     const { policy, policy_id } = yield* openInput(inputs.policy)
     const { bosId, encodeChat, encodeResponse } = policy.tokenizer

@@ -13,6 +13,7 @@ import { Node, TableType } from "gemflow"
 import { Policy, PreferencePairs } from "gemflow/artifacts"
 import { adapterField } from "./config/Adapter.ts"
 import { cotSuffix } from "./config/CotSuffix.ts"
+import { devicesOf, trainingDevices } from "./config/Devices.ts"
 import { Count, optional } from "./config/Field.ts"
 import { optimiserFields, optimiserOf } from "./config/Optimiser.ts"
 import { fitSequence } from "./policy/FitSequence.ts"
@@ -28,12 +29,14 @@ export const ReflectiveSft = Node.make("reflective-sft", {
     batch_pairs: optional(Count, 128, "Pairs per optimiser step; the paper's batch is 128."),
     ...optimiserFields,
     adapter: adapterField,
-    cot_suffix: cotSuffix
+    cot_suffix: cotSuffix,
+    devices: trainingDevices
   }),
   inputs: { policy: PolicyInput, pairs: TableType.pick(PreferencePairs, "prompt_id", "prompt", "chosen") },
   output: Policy,
   determinism: "seeded",
   device: true,
+  devices: devicesOf,
   run: Effect.fn("ReflectiveSft.run")(function*({ config, inputs, progress }) {
     const { files, policy } = yield* openInput(inputs.policy, config.adapter?.base_weights)
     const { bosId, encodeChat, encodeResponse } = policy.tokenizer

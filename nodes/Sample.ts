@@ -14,6 +14,7 @@ import * as Schema from "effect/Schema"
 import { Node, TableType } from "gemflow"
 import { Candidates, PreferencePairs } from "gemflow/artifacts"
 import { cotSuffix } from "./config/CotSuffix.ts"
+import { devicesOf, samplingDevices } from "./config/Devices.ts"
 import { optional, Seed } from "./config/Field.ts"
 import { samplingFields } from "./config/Sampling.ts"
 import { generatePrompts } from "./policy/GeneratePrompts.ts"
@@ -38,12 +39,14 @@ export const Sample = Node.make("sample", {
       }
     }),
     seed: optional(Seed, 0, "Another seed draws other candidates."),
-    cot_suffix: cotSuffix
+    cot_suffix: cotSuffix,
+    devices: samplingDevices
   }),
   inputs: { policy: PolicyInput, pairs: TableType.pick(PreferencePairs, "prompt_id", "prompt") },
   output: Candidates,
   determinism: "seeded",
   device: true,
+  devices: devicesOf,
   run: Effect.fn("Sample.run")(function*({ config, inputs, progress }) {
     const { policy } = yield* openInput(inputs.policy)
     const questions = distinctPrompts(inputs.pairs.rows())

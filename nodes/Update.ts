@@ -18,6 +18,7 @@ import * as Schema from "effect/Schema"
 import { Node, TableType } from "gemflow"
 import { Advantages, Candidates, Policy } from "gemflow/artifacts"
 import { adapterField } from "./config/Adapter.ts"
+import { devicesOf, trainingDevices } from "./config/Devices.ts"
 import { Count, optional } from "./config/Field.ts"
 import { optimiserFields, optimiserOf } from "./config/Optimiser.ts"
 import { byPrompt } from "./groups/ByPrompt.ts"
@@ -37,7 +38,8 @@ export const Update = Node.make("update", {
       "log pi of a response as the sum over its tokens, as in the paper, or as their mean."
     ),
     ...optimiserFields,
-    adapter: adapterField
+    adapter: adapterField,
+    devices: trainingDevices
   }),
   inputs: {
     policy: PolicyInput,
@@ -47,6 +49,7 @@ export const Update = Node.make("update", {
   output: Policy,
   determinism: "seeded",
   device: true,
+  devices: devicesOf,
   run: Effect.fn("Update.run")(function*({ config, inputs, progress }) {
     const { files, policy } = yield* openInput(inputs.policy, config.adapter?.base_weights)
     const weighted = yield* weightedCandidates(inputs.candidates.rows(), inputs.advantages.rows(), {

@@ -1,5 +1,6 @@
 /** The config fields of nodes that train: AdamW (Loshchilov and Hutter 2019) with a learning-rate schedule and clipping. */
 import * as Schema from "effect/Schema"
+import { outsideKey } from "gemflow"
 import { Count, Natural, NonNegative, optional, Positive, ProbabilityBelowOne, Seed } from "./Field.ts"
 
 export const optimiserFields = {
@@ -16,7 +17,13 @@ export const optimiserFields = {
   beta1: optional(ProbabilityBelowOne, 0.9, "AdamW: decay of the mean of gradients."),
   beta2: optional(ProbabilityBelowOne, 0.999, "AdamW: decay of the mean of squared gradients."),
   epsilon: optional(Positive, 1e-8, "AdamW: added to the root of the mean of squared gradients."),
-  seed: optional(Seed, 0, "Order of the data, another one in each epoch.")
+  seed: optional(Seed, 0, "Order of the data, another one in each epoch."),
+  save_every_steps: outsideKey(optional(
+    Natural,
+    20,
+    "A run that is killed continues after the last step that is a multiple of this. Saving writes three times what is "
+      + "trained to the store; 0 saves nothing."
+  ))
 }
 
 const Optimiser = Schema.Struct(optimiserFields)
@@ -29,5 +36,6 @@ export const optimiserOf = (config: typeof Optimiser.Type) => ({
   weightDecay: config.weight_decay,
   clip: config.clip,
   betas: [config.beta1, config.beta2] as const,
-  epsilon: config.epsilon
+  epsilon: config.epsilon,
+  saveEverySteps: config.save_every_steps
 })

@@ -1,4 +1,4 @@
-/** Opens the policy that a node reads, on the device that the node was leased. */
+/** Opens the policy that a node reads, on the devices that the node was leased. */
 import * as Effect from "effect/Effect"
 import { Device, TableType } from "gemflow"
 import { ArtifactStore, Policy, type Table } from "gemflow/artifacts"
@@ -31,9 +31,9 @@ export const openInput = Effect.fn("openInput")(function*(table: Table<typeof Po
   }
   const baseWeights = asked ?? (isBaseWeights(base_weights) ? base_weights : undefined)
   const store = yield* ArtifactStore
-  const device = yield* Device
+  const devices = yield* Device
   const { openPolicy } = yield* Effect.promise(() => import("../../runtime/policy/OpenPolicy.ts"))
-  const policy = yield* openPolicy(yield* store.directoryPath(checkpoint), device, {
+  const policy = yield* openPolicy(yield* store.directoryPath(checkpoint), devices, {
     ...(adapter !== null && { adapter: yield* store.directoryPath(adapter) }),
     ...(baseWeights !== undefined && { baseWeights })
   })

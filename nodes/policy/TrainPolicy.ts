@@ -1,7 +1,8 @@
 /** Trains a policy on weighted sequences and stores the result: the row that reflective-sft and update give. */
 import * as Effect from "effect/Effect"
-import type { Node, TableType } from "gemflow"
+import { type Node, type TableType, Workspace } from "gemflow"
 import { ArtifactStore, type Policy as PolicyTable } from "gemflow/artifacts"
+import { join } from "node:path"
 import { linearModules } from "../../runtime/policy/adapter/AdapterConfig.ts"
 import type { ModelConfig } from "../../runtime/policy/model/ModelConfig.ts"
 import type { Policy, TrainRequest } from "../../runtime/policy/Policy.ts"
@@ -17,7 +18,10 @@ export interface TrainOptions {
   readonly adapter?: AdapterFields | undefined
   /** The weighted sequences of each step. */
   readonly steps: ReadonlyArray<ReadonlyArray<WeightedSequence>>
-  readonly optimiser: Omit<TrainRequest, "objective" | "steps" | "onStep">
+  readonly optimiser: Omit<TrainRequest, "objective" | "steps" | "onStep" | "resume"> & {
+    /** Steps between two states that a later run can continue from; 0 keeps none. */
+    readonly saveEverySteps: number
+  }
   readonly origin: "pretrain" | "reflective-sft" | "update"
   /** Training sequences that were cut to the context. */
   readonly truncated: number
@@ -26,7 +30,8 @@ export interface TrainOptions {
 
 /** The row of the trained policy. Without a step to take, the policy stays what it was. */
 export const trainPolicy = Effect.fn("trainPolicy")(function*(options: TrainOptions) {
-  const { adapter, files: from, optimiser, origin, policy, progress, truncated } = options
+  const { adapter, files: from, origin, policy, progress, truncated } = options
+  const { saveEverySteps: everySteps, ...optimiser } = options.optimiser
   const row = {
     architecture: policy.config.architecture,
     parameters: policy.parameters,
@@ -36,8 +41,10 @@ export const trainPolicy = Effect.fn("trainPolicy")(function*(options: TrainOpti
   if (options.steps.length === 0) return [untrained(from, row)]
 
   const { weightedItem, weightedNll } = yield* Effect.promise(() => import("../../runtime/policy/loss/WeightedNll.ts"))
+  const workspace = yield* Workspace
   const { format, save, steps } = yield* policy.train({
     ...optimiser,
+    ...(everySteps > 0 && { resume: { directory: join(yield* workspace.folder, "training"), everySteps } }),
     ...(adapter !== undefined && { adapter: adapterForm(policy.config, adapter) }),
     objective: weightedNll,
     steps: options.steps.map((sequences) => sequences.map(weightedItem)),

@@ -37,6 +37,7 @@ const usageErrors: ReadonlySet<string> = new Set([
   "MalformedSetting",
   "MixedDevices",
   "PipelineNotLoaded",
+  "TooFewDevices",
   "UnknownNode",
   "UnknownRun"
 ])

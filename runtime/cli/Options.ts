@@ -39,7 +39,9 @@ export const store = Flag.String("store").pipe(
 
 export const device = Flag.String("device").pipe(
   Flag.withMetavar("DEVICE"),
-  Flag.withDescription("A device for model work: cpu, cuda:0, webgpu; may be repeated (default: cpu)"),
+  Flag.withDescription(
+    "A device for model work: cpu, cuda:0, webgpu; may be repeated, cpu for several workers (default: cpu)"
+  ),
   Flag.withSchema(DeviceName),
   Flag.atLeast(0)
 )

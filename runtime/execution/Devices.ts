@@ -1,6 +1,6 @@
 /**
- * Leases on devices. A lease is a particular device, not a count: two nodes that run at once on two GPUs each know which
- * one is theirs.
+ * Leases on devices. A lease is of particular devices, not of a count: two nodes that run at once on two GPUs each know
+ * which one is theirs.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
+import { type Place, placesOf } from "../onnx/Place.ts"
 
 /** A device's name: `cpu`, `cuda:<n>` or `webgpu`. */
 export const DeviceName = Schema.String.check(
@@ -29,36 +30,65 @@ export class MixedDevices extends Schema.TaggedError<MixedDevices>()("MixedDevic
   }
 }
 
+/** A node asks for more devices than the run has. */
+export class TooFewDevices extends Schema.TaggedError<TooFewDevices>()("TooFewDevices", {
+  node: Schema.String,
+  asked: Schema.Int,
+  devices: Schema.Array(Schema.String)
+}) {
+  override get message(): string {
+    const { asked, devices, node } = this
+    return `${node} asks for ${asked} devices, and this run has ${devices.length} (${
+      devices.join(", ")
+    }). Name as many `
+      + `with --device, cpu several times for several workers on its cores, or set ${node}.devices=${devices.length}.`
+  }
+}
+
 export class Devices extends Context.Service<Devices, {
+  /** A name for each; the CPU's as often as it has workers. */
   readonly names: ReadonlyArray<string>
-  /** Waits for a free device, which is the caller's until the scope closes. */
-  readonly lease: Effect.Effect<string, never, Scope.Scope>
+  /**
+   * Waits until so many devices are free, and takes them all at once: they are the caller's until the scope closes. Who asks
+   * first is served first, so that one who needs many is not overtaken for ever.
+   */
+  readonly lease: (count: number) => Effect.Effect<ReadonlyArray<Place>, never, Scope.Scope>
 }>()("gemflow/execution/Devices") {
   static readonly layer = (names: ReadonlyArray<string>): Layer.Layer<Devices> =>
     Layer.effect(
       Devices,
       Effect.gen(function*() {
-        const free = [...names]
+        const places = placesOf(names)
+        const free = new Set(places)
         const permits = yield* Semaphore.make(names.length)
-        const take = Effect.sync(() => {
-          const device = free.shift()
-          if (device === undefined) throw new Error("there was a permit without a device")
-          return device
-        })
-        const lease = Effect.andThen(
-          permits.takeScoped(1),
-          Effect.acquireRelease(take, (device) => Effect.sync(() => free.push(device)))
-        )
+        const turn = yield* Semaphore.make(1)
+        const lease = (count: number) =>
+          Effect.andThen(
+            turn.withPermit(permits.takeScoped(count)),
+            Effect.acquireRelease(
+              Effect.sync(() => {
+                const taken = places.filter((place) => free.has(place)).slice(0, count)
+                for (const place of taken) free.delete(place)
+                return taken
+              }),
+              (taken) => Effect.sync(() => taken.forEach((place) => free.add(place)))
+            )
+          )
         return Devices.of({ names, lease })
       })
     )
 }
 
-/** The devices of a run: those named, each once, of one kind; the CPU when none is. */
+/**
+ * The devices of a run: those named, of one kind; the CPU when none is. A GPU counts once however often it is named, the
+ * CPU as often as it is: each is a worker with its share of the cores.
+ */
 export const chooseDevices = (
   named: ReadonlyArray<string>
 ): Effect.Effect<ReadonlyArray<string>, MixedDevices> => {
-  const devices = named.length === 0 ? ["cpu"] : [...new Set(named)]
+  const devices = named.length === 0 ?
+    ["cpu"]
+    : named.filter((name, index) => name === "cpu" || named.indexOf(name) === index)
   return new Set(devices.map(deviceKind)).size > 1
     ? Effect.fail(new MixedDevices({ devices }))
     : Effect.succeed(devices)

@@ -34,6 +34,7 @@ export const NodeStarted = Schema.Struct({
   type: Schema.tag("NodeStarted"),
   ...Node,
   ...Why,
+  /** Several, separated by commas, where the node was leased several. */
   device: Schema.NullOr(Schema.String)
 })
 

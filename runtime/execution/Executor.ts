@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import * as Semaphore from "effect/Semaphore"
 import { ArtifactStore } from "../../artifacts/ArtifactStore.ts"
 import { Catalog } from "../lineage/Catalog.ts"
+import { placesOf } from "../onnx/Place.ts"
 import type { NodeKey } from "../pipeline/Key.ts"
 import { type NodeInstance, upstreamOf } from "../pipeline/Pipeline.ts"
 import { decide, type Decision, type Reason } from "../pipeline/Plan.ts"
@@ -17,6 +18,7 @@ import { Devices } from "./Devices.ts"
 import type { EventSink, RunFinished } from "./Event.ts"
 import { inputDigest } from "./InputDigest.ts"
 import { InputChanged, KeptLosingArtifacts, NodeFailure, sentence } from "./NodeFailure.ts"
+import { nodeWorkspace } from "./NodeWorkspace.ts"
 import { planningEnvironment, type PlanningOptions } from "./PlanningEnvironment.ts"
 import { nodeRunner } from "./RunNode.ts"
 import { type Output, runRecorder } from "./RunRecorder.ts"
@@ -71,15 +73,19 @@ export const execute = Effect.fn("Executor.execute")(function*(options: RunOptio
   /** Runs a node that has its turn, and notes what it made. */
   const executeNow = Effect.fnUntraced(
     function*(instance: NodeInstance, key: NodeKey, keyDigest: string, reasons: ReadonlyArray<Reason>) {
-      const device = instance.node.device ? yield* devices.lease : null
+      const { config, own } = environment.prepared(instance)
+      const count = instance.node.devices(config.value)
+      const leased = count > 0 ? yield* devices.lease(count) : placesOf("cpu")
+      const device = count > 0 ? leased.map(({ device }) => device).join(", ") : null
+      const workspace = yield* nodeWorkspace(store.root, keyDigest)
       const startedAt = yield* Clock.currentTimeMillis
       const begun = { instance, key, keyDigest, reasons, inputs: inputsOf(instance), device, startedAt }
-      const { config, own } = environment.prepared(instance)
       yield* record.begun(begun)
       const made = yield* runNode({
         instance,
         config: config.value,
-        device: device ?? "cpu",
+        devices: leased,
+        workspace,
         artifactOf: (upstream) => output(upstream).digest,
         progress: (progress) => record.progress(instance, progress)
       })
@@ -88,6 +94,7 @@ export const execute = Effect.fn("Executor.execute")(function*(options: RunOptio
         if (digest !== own.files[input.field]) return yield* new InputChanged({ node: instance.name, path: input.path })
       }
       yield* record.executed(begun, made)
+      yield* workspace.discard
       outputs.set(instance.name, { digest: made.digest, columns: made.columns, rows: made.numRows })
     },
     Effect.scoped

@@ -14,12 +14,18 @@ import type { InvalidNodeConfig } from "../pipeline/PipelineError.ts"
 import type { Environment, StoredOutput } from "../pipeline/Plan.ts"
 import { codeFingerprint } from "./CodeFingerprint.ts"
 import type { CodeNotTraceable } from "./CodeNotTraceable.ts"
-import { Devices } from "./Devices.ts"
+import { Devices, TooFewDevices } from "./Devices.ts"
 import { inputDigest, type InputNotReadable } from "./InputDigest.ts"
 import { numerics } from "./Numerics.ts"
 
 /** What keeps a pipeline from being planned. */
-export type PlanningError = InvalidNodeConfig | InputNotReadable | CodeNotTraceable | CatalogError | StoreError
+export type PlanningError =
+  | InvalidNodeConfig
+  | TooFewDevices
+  | InputNotReadable
+  | CodeNotTraceable
+  | CatalogError
+  | StoreError
 
 /** An instance with what planning found out about it before anything runs. */
 export interface Prepared {
@@ -58,7 +64,12 @@ export const planningEnvironment = Effect.fn("PlanningEnvironment.planningEnviro
     const instances = pipeline.nodes.filter(({ name }) => selected.has(name))
     const configs = new Map<string, DecodedConfig>()
     for (const instance of instances) {
-      configs.set(instance.name, yield* Effect.fromResult(decodeConfig(instance, projectRoot)))
+      const config = yield* Effect.fromResult(decodeConfig(instance, projectRoot))
+      const asked = instance.node.devices(config.value)
+      if (asked > devices.names.length) {
+        return yield* new TooFewDevices({ node: instance.name, asked, devices: devices.names })
+      }
+      configs.set(instance.name, config)
     }
 
     const fingerprints = new Map<Definition, CodeFingerprint>()

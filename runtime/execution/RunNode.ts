@@ -8,15 +8,18 @@ import type * as Path from "effect/Path"
 import * as Scope from "effect/Scope"
 import { type ArtifactRef, ArtifactStore } from "../../artifacts/ArtifactStore.ts"
 import type * as TableType from "../../artifacts/TableType.ts"
+import type { Place } from "../onnx/Place.ts"
 import { Device } from "../pipeline/Device.ts"
 import type { Progress } from "../pipeline/Node.ts"
 import { inputType, type NodeInstance } from "../pipeline/Pipeline.ts"
+import { Workspace } from "../pipeline/Workspace.ts"
 
 export interface NodeWork {
   readonly instance: NodeInstance
   /** Decoded. */
   readonly config: unknown
-  readonly device: string
+  readonly devices: ReadonlyArray<Place>
+  readonly workspace: Workspace["Service"]
   /** Digest of the output of each upstream instance. */
   readonly artifactOf: (upstream: string) => string
   readonly progress: (progress: Progress) => Effect.Effect<void>
@@ -54,10 +57,15 @@ export const nodeRunner = Effect.gen(function*() {
   })
 
   return Effect.fn("RunNode.runNode")(function*(work: NodeWork) {
-    const { config, device, instance } = work
+    const { config, devices, instance, workspace } = work
     const inputs = yield* readInputs(work)
     const progress = yield* throttled(work.progress)
-    const context = Context.mergeAll(services, yield* sessions, Context.make(Device, device))
+    const context = Context.mergeAll(
+      services,
+      yield* sessions,
+      Context.make(Device, devices),
+      Context.make(Workspace, workspace)
+    )
     const rows = yield* Effect.scopedWith((nodeScope) =>
       instance.node.run({ config, inputs, progress }).pipe(
         Effect.provideContext(Context.add(context, Scope.Scope, nodeScope))

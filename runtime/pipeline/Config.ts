@@ -6,6 +6,7 @@ import { canonicalJson, type Json, NotCanonical } from "../../artifacts/Canonica
 import { didYouMean } from "./DidYouMean.ts"
 import type { InputKind } from "./InputFile.ts"
 import type { ConfigSchema } from "./Node.ts"
+import { isOutsideKey } from "./OutsideKey.ts"
 import type { NodeInstance } from "./Pipeline.ts"
 import { InvalidNodeConfig } from "./PipelineError.ts"
 
@@ -21,7 +22,7 @@ export interface InputPath {
 export interface DecodedConfig {
   /** What `run` receives: defaults filled in, input paths absolute. */
   readonly value: unknown
-  /** What the key holds: the config as JSON with defaults filled in and without the input paths. */
+  /** What the key holds: the config as JSON with defaults filled in, without input paths and fields outside the key. */
   readonly key: { readonly [field: string]: Json }
   readonly files: ReadonlyArray<InputPath>
 }
@@ -52,6 +53,7 @@ export const decodeConfig = (
     files.push({ field, kind, path: absolute })
     delete settings[field]
   }
+  for (const field of codec.outsideKey) delete settings[field]
   return Result.map(jsonConfig(instance, settings), (key) => ({ value, key, files }))
 }
 
@@ -81,7 +83,8 @@ const codecOf = (schema: ConfigSchema) => {
 
 const makeCodec = (schema: ConfigSchema) => ({
   decode: Schema.decodeUnknownResult(schema, { onExcessProperty: "error" }),
-  encode: Schema.encodeUnknownResult(schema)
+  encode: Schema.encodeUnknownResult(schema),
+  outsideKey: Object.entries(schema.fields).flatMap(([field, { ast }]) => isOutsideKey(ast) ? [field] : [])
 })
 
 const format = SchemaIssue.makeFormatterStandardSchemaV1()

@@ -19,9 +19,10 @@ import type { Handle, Inputs, Many, Wires } from "./Handle.ts"
 import { type InputKind, inputKind } from "./InputFile.ts"
 import { filePath, locate } from "./Location.ts"
 import { checkName } from "./NodeName.ts"
+import type { Workspace } from "./Workspace.ts"
 
 /** The services that `run` may require; the executor provides them. */
-export type NodeServices = ArtifactStore | Device | FileSystem | Path | Scope | Sessions
+export type NodeServices = ArtifactStore | Device | FileSystem | Path | Scope | Sessions | Workspace
 
 /**
  * What may be said of a node's output when it runs again with an equal key:
@@ -77,6 +78,8 @@ export interface Options<
   readonly determinism: Determinism
   /** True when the node computes on a device: it then waits for a lease, and its key holds the numerics. */
   readonly device?: boolean
+  /** How many devices a node on devices computes on at once: leased all or none. Default one. */
+  readonly devices?: (config: Schema.Struct.Type<Fields>) => number
   /**
    * The implementation. Import what is heavy (Arrow, policies) with `import()` inside, so that planning stays light; the
    * code fingerprint reaches it all the same.
@@ -98,6 +101,8 @@ export interface Definition {
   readonly device: boolean
   /** The config fields that are an `InputFile` or an `InputDirectory`. */
   readonly files: Readonly<Record<string, InputKind>>
+  /** How many devices it needs at once, for a decoded config; 0 for a node that computes on none. */
+  devices(config: unknown): number
   // A method, so that a node that reads certain tables is a Definition; the executor hands it what it declares.
   run(
     context: RunContext<unknown, Readonly<Record<string, unknown>>>
@@ -150,9 +155,10 @@ export function make<
 >(name: string, options: Options<Fields, In, Out, E>): Node<Schema.Struct.Encoded<Fields>, In, Out>
 export function make(
   name: string,
-  options: Omit<Definition, "name" | "doc" | "device" | "files"> & {
+  options: Omit<Definition, "name" | "doc" | "device" | "devices" | "files"> & {
     readonly doc?: string
     readonly device?: boolean
+    devices?(config: unknown): number
   }
 ): Any {
   checkName(name, () => filePath(options.module))
@@ -166,6 +172,7 @@ export function make(
     output,
     determinism,
     device,
+    devices: (decoded) => device ? options.devices?.(decoded) ?? 1 : 0,
     files: inputFields(config),
     run: (context) => options.run(context)
   }

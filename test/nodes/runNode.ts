@@ -2,12 +2,13 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import { Device, type Node, type TableType } from "gemflow"
+import { Device, type Node, type TableType, Workspace } from "gemflow"
 import { ArtifactStore } from "gemflow/artifacts"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Table } from "../../artifacts/Table.ts"
+import { placesOf } from "../../runtime/onnx/Place.ts"
 import { Sessions } from "../../runtime/onnx/Sessions.ts"
 
 /** A directory that is removed when the scope closes. */
@@ -16,9 +17,14 @@ export const temporaryDirectory = Effect.acquireRelease(
   (directory) => Effect.sync(() => rmSync(directory, { recursive: true }))
 )
 
+const onCpu = Layer.succeed(Device, placesOf("cpu"))
+
+const workspace = (root: string) =>
+  Layer.succeed(Workspace, { folder: Effect.sync(() => mkdtempSync(join(root, "workspace-"))) })
+
 /** What a node may require, with a store in `root` and the CPU as device. */
 export const services = (root: string) =>
-  Layer.mergeAll(NodeServices.layer, ArtifactStore.layer(root), Sessions.layer, Layer.succeed(Device, "cpu"))
+  Layer.mergeAll(NodeServices.layer, ArtifactStore.layer(root), Sessions.layer, onCpu, workspace(root))
 
 /** A table of any type: what wiring asks of it. */
 type Wired = Pick<Table<TableType.Any>, "project">

@@ -207,6 +207,44 @@ describe("execute", () => {
       expect(occupancy).toMatchObject({ most: 2, clash: false, devices: new Set(["cuda:0", "cuda:1"]) })
     }))
 
+  it.effect("gives a node that needs several devices these at once, whoever else waits", () =>
+    Effect.gen(function*() {
+      reset()
+      const many = (devices: ReadonlyArray<number>) =>
+        pipeline("many", () => {
+          devices.forEach((devices, number) => {
+            BusyOnDevice({ number, devices }, {}, { name: `n${number}` })
+          })
+        })
+      const onCpus = storeLayer(newStore(), ["cpu", "cpu", "cpu"])
+      const { result } = yield* runPipeline(many([2, 1, 2, 3, 1, 2])).pipe(Effect.provide(onCpus))
+      expect(result).toMatchObject({ executed: 6, failed: 0 })
+      const workers = new Set(["cpu", "cpu worker 1", "cpu worker 2"])
+      expect(occupancy).toMatchObject({ most: 3, clash: false, busy: [], devices: workers })
+      // How many devices it is given is no part of its key.
+      const again = yield* runPipeline(many([1, 1, 1, 1, 1, 3])).pipe(Effect.provide(onCpus))
+      expect(again.result).toMatchObject({ cached: 6 })
+    }))
+
+  it.effect("refuses a node that needs more devices than there are, before anything runs", () =>
+    Effect.gen(function*() {
+      const demanding = pipeline("demanding", () => {
+        BusyOnDevice({ number: 1 }, {}, { name: "modest" })
+        BusyOnDevice({ number: 2, devices: 3 }, {}, { name: "greedy" })
+      })
+      const events: Array<Event> = []
+      const error = yield* Effect.flip(
+        runPipeline(demanding, { onEvent: (event) => events.push(event) }).pipe(
+          Effect.provide(storeLayer(newStore(), ["cuda:0", "cuda:1"]))
+        )
+      )
+      expect(error.message).toBe(
+        "greedy asks for 3 devices, and this run has 2 (cuda:0, cuda:1). Name as many with --device, cpu several times for "
+          + "several workers on its cores, or set greedy.devices=2."
+      )
+      expect(events).toEqual([])
+    }))
+
   it.effect("runs no more nodes at once than there are jobs", () =>
     inStore(Effect.gen(function*() {
       reset()

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { InputDirectory, InputFile, Node, pipeline } from "gemflow"
+import { InputDirectory, InputFile, Node, outsideKey, pipeline } from "gemflow"
 import { decodeConfig } from "../../../runtime/pipeline/Config.ts"
 import { applySettings } from "../../../runtime/pipeline/Settings.ts"
 import { Scores } from "./exampleNodes.ts"
@@ -15,7 +15,8 @@ const Fielded = Node.make("fielded", {
     file: Schema.optionalKey(Schema.NullOr(InputFile)),
     betas: Schema.optionalKey(Schema.Tuple([Schema.Finite, Schema.Finite])),
     schedule: Schema.optionalKey(Schema.Struct({ warmup: Schema.Int })),
-    loose: Schema.optionalKey(Schema.Number)
+    loose: Schema.optionalKey(Schema.Number),
+    spread: outsideKey(Schema.optionalKey(Schema.Int.check(Schema.isGreaterThan(0))))
   }),
   inputs: {},
   output: Scores,
@@ -55,6 +56,13 @@ describe("decodeConfig", () => {
     const { files } = Result.getOrThrow(decode({ count: 3 }, "fielded.file=b.jsonl"))
     expect(files.map(({ path }) => path)).toEqual(["/project/models/demo", "/home/user/b.jsonl"])
     expect(Result.getOrThrow(decode({ count: 3, file: null })).key).toEqual({ count: 3, file: null })
+  })
+
+  it("keeps a field that changes no result out of the key, and checks it all the same", () => {
+    const { key, value } = Result.getOrThrow(decode({ count: 3, spread: 2 }))
+    expect(value).toMatchObject({ count: 3, spread: 2 })
+    expect(key).toEqual({ count: 3 })
+    expect(failure({ count: 3, spread: 0 })).toMatchObject({ field: "spread", found: "0" })
   })
 
   it("gives equal keys to a default written out and left out", () => {
