@@ -79,6 +79,20 @@ describe("a run that is killed in training", () => {
   }, 30_000)
 })
 
+describe("a training that diverges", () => {
+  it("says where its last good state is", async () => {
+    const settings = ["--set", "reflective-sft.learning_rate=1e38", "--set", "reflective-sft.weight_decay=1"]
+    const { code, out } = await project.inProcess(...run("store-diverged", ...settings))
+    expect(code).toBe(1)
+    const message = String(of(eventsOf({ out }), "NodeFailed")[0]?.["message"])
+    const [, folder = ""] = /The weights before that step are kept in ([^;]+);/.exec(message) ?? []
+    expect(folder).toMatch(/\/store-diverged\/partial\/[0-9a-f]{64}\/0\/training$/)
+    const [state = ""] = readdirSync(folder)
+    expect(state).toMatch(/^0000000\d$/)
+    expect(readdirSync(join(folder, state)).toSorted()).toEqual(["state.safetensors", "training.json"])
+  }, 30_000)
+})
+
 describe("several devices", () => {
   it("are refused before anything runs where there are not as many", async () => {
     const args = ["run", "tuned.ts", "--store", "store-few", "--set", "reflective-sft.devices=2"]
