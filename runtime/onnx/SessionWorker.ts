@@ -73,7 +73,11 @@ const free = ({ data }: Tensor): void => {
 
 const write = (request: Extract<Request, { ask: "write" }>): void => {
   const { carried } = found(request.session)
-  for (const [name, value] of Object.entries(request.values)) carried.set(name, toTensor(value))
+  for (const [name, value] of Object.entries(request.values)) {
+    const before = carried.get(name)
+    carried.set(name, toTensor(value))
+    if (before !== undefined) free(before)
+  }
 }
 
 const read = (request: Extract<Request, { ask: "read" }>): Record<string, TensorData> => ({

@@ -64,11 +64,12 @@ const addGradients = Effect.fnUntraced(
     const addTensor = Effect.fnUntraced(function*(name: string) {
       const parts = yield* Effect.forEach(summed, (device) => device.readGradient(name), { concurrency: "unbounded" })
       const total = parts.reduce(addTo)
-      // Each moves its values to its worker.
-      yield* Effect.forEach(devices, (device) => device.writeGradient(name, total.slice()), {
-        concurrency: "unbounded",
-        discard: true
-      })
+      // Each moves its values to its worker: all but the last need a copy, made before the last moves them.
+      yield* Effect.forEach(
+        devices,
+        (device, index) => device.writeGradient(name, index < devices.length - 1 ? total.slice() : total),
+        { concurrency: "unbounded", discard: true }
+      )
     })
     yield* Effect.forEach(devices[0]?.trained ?? [], addTensor, { concurrency: AT_ONCE, discard: true })
   }
