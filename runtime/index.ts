@@ -5,6 +5,7 @@
 export * as Column from "../artifacts/Column.ts"
 export * as TableType from "../artifacts/TableType.ts"
 export { Device } from "./pipeline/Device.ts"
+export type { Place } from "./onnx/Place.ts"
 export type { Handle, Many } from "./pipeline/Handle.ts"
 export { InputDirectory, InputFile } from "./pipeline/InputFile.ts"
 export * as Node from "./pipeline/Node.ts"

@@ -73,10 +73,22 @@ describe("a run that is killed in training", () => {
   }, 60_000)
 
   it("saves nothing where it is not to", async () => {
-    const { code } = await project.inProcess(...run("store-unsaved", "--set", "reflective-sft.save_every_steps=0"))
+    const settings = ["--set", "reflective-sft.save_every_steps=0", "--set", "reflective-sft.epochs=1"]
+    const { code } = await project.inProcess(...run("store-unsaved", ...settings))
     expect(code).toBe(0)
     expect(existsSync(join(project.root, "store-unsaved", "partial"))).toBe(false)
   }, 30_000)
+})
+
+describe("two processes that train the same", () => {
+  it("give the same, and leave nothing", async () => {
+    const train = () => project.gemflow(...run("store-both", "--set", "reflective-sft.epochs=3"))
+    const ended = await Promise.all([train(), train()])
+    expect(ended.map(({ code, err }) => [code, err])).toEqual([[0, ""], [0, ""]])
+    const [first, second] = ended.map((one) => of(eventsOf(one), "NodeFinished")[0]?.["digest"])
+    expect(first).toBe(second)
+    expect(readdirSync(join(project.root, "store-both", "partial"))).toEqual([])
+  }, 60_000)
 })
 
 describe("a training that diverges", () => {

@@ -3,6 +3,8 @@ import * as Effect from "effect/Effect"
 import type { Places } from "../../../../runtime/onnx/Place.ts"
 import { Sessions } from "../../../../runtime/onnx/Sessions.ts"
 import { linearModules } from "../../../../runtime/policy/adapter/AdapterConfig.ts"
+import { dpo } from "../../../../runtime/policy/loss/Dpo.ts"
+import { preferenceItems } from "../../../../runtime/policy/loss/Preference.ts"
 import { openPolicy } from "../../../../runtime/policy/OpenPolicy.ts"
 import type { Prompt, TrainRequest } from "../../../../runtime/policy/Policy.ts"
 import { reference, sequences } from "../reference.ts"
@@ -73,8 +75,30 @@ layer(Sessions.layer)("several workers", (it) => {
       const adapter = { rank: 2, alpha: 4, rankStabilised: false, dropout: 0, modules }
       const options = { file: "adapter_model.safetensors" }
       const alone = yield* trainAnew({ ...tenSteps, adapter }, options)
-      const several = yield* trainAnew({ ...tenSteps, adapter }, { ...options, places: two })
-      expectNear(several.steps, alone.steps)
+      for (const places of [two, three]) {
+        expectNear((yield* trainAnew({ ...tenSteps, adapter }, { ...options, places })).steps, alone.steps)
+      }
+    }))
+
+  it.effect("add up metrics of preference pairs", () =>
+    Effect.gen(function*() {
+      const all = sequences(reference("untied-gqa"))
+      const pair = (chosen: number, rejected: number) => {
+        const [first, second] = [all[chosen], all[rejected]]
+        if (first === undefined || second === undefined) throw new Error("no such sequence")
+        return { chosen: first, rejected: second, reference: { chosen: -20, rejected: -30 } }
+      }
+      const items = preferenceItems([pair(0, 1), pair(2, 3), pair(4, 0)])
+      const request = { ...mixed, objective: dpo({ beta: 0.1 }), steps: [items, items] }
+      const alone = (yield* trainAnew(request, { tokens: 4096 })).steps
+      const several = (yield* trainAnew(request, { tokens: 4096, places: three })).steps
+      expectNear(several, alone)
+      for (const [index, { metrics }] of several.entries()) {
+        expect(Object.keys(metrics)).toContain("rewards/accuracies")
+        for (const [name, value] of Object.entries(metrics)) {
+          expect(value).toBeCloseTo(alone[index]?.metrics[name] ?? NaN, 4)
+        }
+      }
     }))
 
   it.effect("continue a training that was stopped, bit for bit", () =>
