@@ -1,11 +1,12 @@
 /** Attention over whole sequences: every position sees itself and those before it, as far back as its layer's window. */
 import { dimAt } from "../../onnx/Broadcast.ts"
-import type { Tensor } from "../../onnx/Graph.ts"
-import { add, sub } from "../../onnx/ops/Arithmetic.ts"
+import { emit, type Tensor } from "../../onnx/Graph.ts"
+import { add, mul, sub } from "../../onnx/ops/Arithmetic.ts"
 import { range, zeros } from "../../onnx/ops/Fill.ts"
-import { reshape, transpose, unsqueeze } from "../../onnx/ops/Layout.ts"
+import { reshape, swapAxes, transpose, unsqueeze } from "../../onnx/ops/Layout.ts"
 import { cast, greaterOrEqual, less, or, where } from "../../onnx/ops/Logic.ts"
 import { matMul } from "../../onnx/ops/MatMul.ts"
+import { reduceSum } from "../../onnx/ops/Reduce.ts"
 import { softmax } from "../../onnx/ops/Softmax.ts"
 import { type Attend, decoderLayers, embed } from "./Decoder.ts"
 import { type ModelConfig, windowOf } from "./ModelConfig.ts"
@@ -41,10 +42,37 @@ export const causalAttention = (config: ModelConfig, tokens: Tensor): Attend => 
     const values = transpose(reshape(value, [batch, length, groups, headSize]), [0, 2, 1, 3])
     const scores = cast(matMul(reshape(queries, [batch, groups, -1, headSize]), keys), "float32")
     const masked = add(reshape(scores, [batch, groups, group, length, length]), maskOf(windowOf(config, layer)))
-    const attention = cast(softmax(masked), value.dtype)
-    const context = matMul(reshape(attention, [batch, groups, -1, length]), values)
+    const context = mixValues(reshape(masked, [batch, groups, -1, length]), values)
     return reshape(transpose(reshape(context, [batch, groups, group, length, headSize]), [0, 3, 1, 2, 4]), query.shape)
   }
+}
+
+/**
+ * Y = P V with P = softmax(S), for scores S float32 [batch, groups, queries, length] and values V of the type of activations.
+ *
+ *     dV = P^T dY        dS = P * (dY V^T - D),    D = sum_k dP_k P_k = sum_j dY_j Y_j
+ *
+ * The row sums D of the softmax's gradient are taken over the size of a head rather than over all positions (Dao et al.
+ * 2022), which spares two of four passes over the largest tensors of the backward pass.
+ */
+const mixValues = (scores: Tensor, values: Tensor): Tensor => {
+  const attention = softmax(scores)
+  const mixed = matMul(cast(attention, values.dtype), values)
+  return emit({
+    op: "Identity",
+    inputs: [mixed],
+    dtype: mixed.dtype,
+    shape: mixed.shape,
+    differentiable: [scores, values],
+    gradient: (dy) => {
+      const rowSums = reduceSum(cast(mul(dy, mixed), "float32"), { axes: [-1], keepDims: true })
+      const dAttention = cast(matMul(dy, swapAxes(values, -1, -2)), "float32")
+      return [
+        mul(attention, sub(dAttention, rowSums)),
+        matMul(swapAxes(cast(attention, values.dtype), -1, -2), dy)
+      ]
+    }
+  })
 }
 
 export interface HiddenOptions {
