@@ -17,7 +17,18 @@ export const optimiserFields = {
   beta1: optional(ProbabilityBelowOne, 0.9, "AdamW: decay of the mean of gradients."),
   beta2: optional(ProbabilityBelowOne, 0.999, "AdamW: decay of the mean of squared gradients."),
   epsilon: optional(Positive, 1e-8, "AdamW: added to the root of the mean of squared gradients."),
-  seed: optional(Seed, 0, "Order of the data, another one in each epoch."),
+  seed: optional(Seed, 0, "Order of the data, another one in each epoch; a new adapter's first values, and dropout."),
+  micro_batch_tokens: optional(
+    Count,
+    4096,
+    "Padded tokens of one forward and backward pass; a step of more is cut and its gradients added up. Lower it where "
+      + "memory is short."
+  ),
+  recompute: optional(
+    Schema.Boolean,
+    false,
+    "Keep only what is between layers for the backward pass and compute each layer again: less memory, a third more work."
+  ),
   save_every_steps: outsideKey(optional(
     Natural,
     20,
@@ -37,5 +48,8 @@ export const optimiserOf = (config: typeof Optimiser.Type) => ({
   clip: config.clip,
   betas: [config.beta1, config.beta2] as const,
   epsilon: config.epsilon,
+  microBatchTokens: config.micro_batch_tokens,
+  recompute: config.recompute,
+  seed: config.seed,
   saveEverySteps: config.save_every_steps
 })

@@ -153,6 +153,7 @@ function* trainRules(config: ModelConfig, request: TrainRequest): Iterable<Rule>
     yield { holds: beta >= 0 && beta < 1, place: "betas", problem: `hold ${beta}`, remedy: "Each must be in [0, 1)." }
   }
   yield { holds: request.clip > 0, place: "clip", problem: `is ${request.clip}`, remedy: "It must be positive." }
+  if (request.microBatchTokens !== undefined) yield count("microBatchTokens", request.microBatchTokens)
   if (request.resume !== undefined) yield count("resume.everySteps", request.resume.everySteps)
   const { objective } = request
   if (objective.reads === "responses") yield languageHead(config)

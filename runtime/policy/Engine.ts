@@ -19,4 +19,6 @@ export interface Engine {
   readonly padId: number
   readonly limits: BatchLimits
   readonly workers: PolicyWorkers
+  /** Whether the workers compute on GPUs. */
+  readonly gpu: boolean
 }

@@ -56,6 +56,7 @@ export const openPolicy = Effect.fn("Policy.open")(function*(
   const tokenizer = yield* openTokenizer(directory, config.vocabularySize)
   const { eosIds, padId } = tokenizer
   const generation: GenerationDefaults = { ...yield* readGenerationDefaults(directory), eosIds, padId }
+  const gpu = places[0].device !== "cpu"
   const engine: Engine = {
     checkpoint,
     base,
@@ -63,7 +64,8 @@ export const openPolicy = Effect.fn("Policy.open")(function*(
     eosIds,
     padId,
     // Caches that a run leaves for the next go through the host's memory: dear where that is not the device's.
-    limits: { ...defaultLimits, ...(places[0].device !== "cpu" && { runTokens: Infinity }), ...limits },
+    gpu,
+    limits: { ...defaultLimits, ...(gpu && { runTokens: Infinity }), ...limits },
     workers: yield* policyWorkers(directory, checkpoint, places)
   }
   const policy: Policy = {

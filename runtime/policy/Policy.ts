@@ -84,6 +84,8 @@ export interface TrainRequest {
    * more computation. Default false.
    */
   readonly recompute?: boolean
+  /** Padded tokens of one micro-batch at most: a step of more is cut, its gradients added up. Default: the policy's limits. */
+  readonly microBatchTokens?: number
   /** Seeds a new adapter's first values, and dropout. Default 0. */
   readonly seed?: number
   /** Keep the state of training in this directory every so many steps, and continue from the state found there. */

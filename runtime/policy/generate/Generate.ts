@@ -20,7 +20,7 @@ export const generate = (engine: Engine) =>
     const { config } = engine.checkpoint
     const problem = checkGenerate(config, request)
     if (problem !== undefined) return yield* problem
-    const sampling = samplingOf(config, request)
+    const sampling = samplingOf(config, request, engine.gpu)
     const build = () => generateProgram(config, engine.checkpoint.source, engine.eosIds, sampling)
     const lengths = request.prompts.map(({ tokens }) => tokens.length)
     const batches = generationBatches(config, lengths, request, engine.limits)
@@ -68,9 +68,9 @@ const inRequestOrder = (
   return generations
 }
 
-const samplingOf = (config: ModelConfig, { temperature, topK, topP }: GenerateRequest): Sampling => {
+const samplingOf = (config: ModelConfig, { temperature, topK, topP }: GenerateRequest, gpu: boolean): Sampling => {
   if (temperature === 0) return { kind: "greedy" }
   const tempered = temperature !== 1
   if (topK !== undefined && topK < config.vocabularySize) return { kind: "likeliest", topK, tempered }
-  return { kind: topP === 1 ? "all" : "nucleus", tempered }
+  return topP === 1 ? { kind: "all", tempered } : { kind: "nucleus", tempered, whole: gpu }
 }

@@ -16,8 +16,11 @@ import type { NextToken } from "./NextToken.ts"
 export type Sampling =
   | { readonly kind: "greedy" }
   | { readonly kind: "all"; readonly tempered?: boolean }
-  /** Of the likeliest tokens, as many as together reach topP. */
-  | { readonly kind: "nucleus"; readonly tempered?: boolean }
+  /**
+   * Of the likeliest tokens, as many as together reach topP. `whole` sorts all tokens at once, where choosing between two
+   * ways would have a GPU wait for the host at each token.
+   */
+  | { readonly kind: "nucleus"; readonly tempered?: boolean; readonly whole?: boolean }
   /** Among the `topK` likeliest tokens, of those the likeliest that together reach topP. */
   | { readonly kind: "likeliest"; readonly topK: number; readonly tempered?: boolean }
 
@@ -58,7 +61,7 @@ export const sampleToken = (
     return draw(likeliest, massOf(likeliest.values))
   }
   const mass = massOf(weights)
-  if (size <= NUCLEUS) return draw(largest(weights, size), mass)
+  if (size <= NUCLEUS || sampling.whole === true) return draw(largest(weights, size), mass)
   const likeliest = largest(weights, NUCLEUS)
   // A trained model's nucleus is small, and sorting a whole vocabulary costs as much as a small model's layers. Sums from
   // the likeliest on are the same in both branches, so what is drawn does not depend on the other rows.

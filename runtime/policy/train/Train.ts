@@ -29,7 +29,8 @@ export const train = (engine: Engine) =>
     if (problem !== undefined) return yield* problem
     const asked = { config, objective: request.objective, recompute: request.recompute ?? false }
     const workers = engine.workers.length
-    const plan = request.steps.map((items, index) => planStep(asked, items, index, engine.limits, workers))
+    const limits = { ...engine.limits, tokens: request.microBatchTokens ?? engine.limits.tokens }
+    const plan = request.steps.map((items, index) => planStep(asked, items, index, limits, workers))
     const training: Training = {
       ...asked,
       trainable: yield* trainableOf(engine, request),

@@ -52,6 +52,7 @@ export const requestDigest = (
     clip,
     epsilon,
     learningRate,
+    microBatchTokens,
     objective,
     recompute,
     schedule,
@@ -73,6 +74,7 @@ export const requestDigest = (
       weightDecay,
       adapter,
       recompute ?? false,
+      microBatchTokens,
       trained
     ])
   )
