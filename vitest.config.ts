@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
 
 const conditions = ["gemflow-source", "node", "import", "module", "default"]
@@ -9,6 +10,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    pool: "forks"
+    pool: "forks",
+    // On two cores vitest would run one file at a time, of which many wait for processes of their own.
+    maxWorkers: Math.max(2, availableParallelism() - 1)
   }
 })

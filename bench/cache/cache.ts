@@ -11,26 +11,12 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { createCheckpoint } from "../../runtime/policy/checkpoint/CreateCheckpoint.ts"
 import type { ModelConfig } from "../../runtime/policy/model/ModelConfig.ts"
+import { sizes } from "../engine/models/Sizes.ts"
 import { demoPolicy } from "../policies.ts"
 import type { Measured } from "./measure.ts"
 import { variantNames } from "./variants.ts"
 
-const common = {
-  architecture: "LlamaForCausalLM",
-  vocabularySize: 4096,
-  heads: 8,
-  keyValueHeads: 4,
-  contextLength: 512,
-  normEpsilon: 1e-5,
-  ropeTheta: 10_000,
-  tiedEmbeddings: true,
-  initializerRange: 0.02
-} as const
-
-const models: Readonly<Record<string, ModelConfig>> = {
-  "5": { ...common, hiddenSize: 256, intermediateSize: 688, layers: 5, headSize: 32 },
-  "50": { ...common, hiddenSize: 512, intermediateSize: 1376, layers: 14, headSize: 64 }
-}
+const models: Readonly<Record<string, ModelConfig>> = { "5": sizes["5M"], "50": sizes["50M"] }
 
 const script = fileURLToPath(new URL("measure.ts", import.meta.url))
 
