@@ -15,7 +15,7 @@ import { dimAt, sameType } from "../../onnx/Broadcast.ts"
 import { sameShape } from "../../onnx/Dimension.ts"
 import { emit, fail, type Tensor } from "../../onnx/Graph.ts"
 import { exp, mul, neg } from "../../onnx/ops/Arithmetic.ts"
-import { gatherElements } from "../../onnx/ops/Index.ts"
+import { gatherElements, scatterElements } from "../../onnx/ops/Index.ts"
 import { squeeze, unsqueeze } from "../../onnx/ops/Layout.ts"
 import { cast } from "../../onnx/ops/Logic.ts"
 import { linear } from "../../onnx/ops/MatMul.ts"
@@ -66,10 +66,21 @@ export const distributions = (
       : chunked(head, given, chunks, predictions))
 }
 
+/** The gradient of the log-probs, dl_tv = g_t (1[v = y_t] - p_tv), in as few passes over the logits as it takes. */
 const whole = (head: Tensor, { hidden, targets }: Predictions): Distributions => {
-  const logProbs = logSoftmax(wide(linear(hidden, head)))
+  const logits = wide(linear(hidden, head))
+  const logProbs = logSoftmax(logits)
+  const found = gatherElements(logProbs, targets, 1)
+  const ofTargets = emit({
+    op: "Identity",
+    inputs: [found],
+    dtype: found.dtype,
+    shape: found.shape,
+    differentiable: [logits],
+    gradient: (dy) => [scatterElements(mul(exp(logProbs), neg(dy)), targets, dy, { axis: 1, reduction: "add" })]
+  })
   return {
-    logProbs: squeeze(gatherElements(logProbs, targets, 1), [1]),
+    logProbs: squeeze(ofTargets, [1]),
     entropies: neg(reduceSum(mul(exp(logProbs), logProbs), { axes: [1] }))
   }
 }
