@@ -19,6 +19,7 @@ if (nodeSuffices) {
   const isCheckout = existsSync(source) && !root.includes(`${join("node_modules", "gemflow")}`)
   cacheStrippedTypes(join(isCheckout ? join(root, "node_modules") : dirname(root), ".cache", "gemflow"))
   if (isCheckout) resolveGemflowToSources()
+  endWithLauncher()
   const { main } = await import(isCheckout ? source : join(root, "dist", "runtime", "cli", "main.js"))
   process.exitCode = await main(process.argv.slice(2))
 } else {
@@ -30,12 +31,23 @@ if (nodeSuffices) {
     )
     process.exitCode = 1
   } else {
-    const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: "inherit" })
+    const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+      // The channel closes when this process ends, also by SIGKILL: see endWithLauncher.
+      stdio: ["inherit", "inherit", "inherit", "ipc"],
+      env: { ...process.env, GEMFLOW_LAUNCHED: "1" }
+    })
     for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => child.kill(signal))
     child.on("exit", (code, signal) => {
       process.exitCode = code ?? (signal === "SIGINT" ? 130 : 1)
     })
   }
+}
+
+/** Started by the launcher below, a run must not go on when that is killed and can pass no signal on. */
+function endWithLauncher() {
+  if (process.channel === undefined || process.env.GEMFLOW_LAUNCHED !== "1") return
+  process.on("disconnect", () => process.kill(process.pid, "SIGTERM"))
+  process.channel.unref()
 }
 
 /** In a checkout `import "gemflow"` means the TypeScript sources, also from the pipeline files beside them. */

@@ -21,6 +21,12 @@ export const Checkpoint = Node.make("checkpoint", {
   module: import.meta.url,
   config: Schema.Struct({
     path: documented(InputDirectory, "The HuggingFace directory of a Llama, Qwen or Mistral model."),
+    adapter: Schema.optionalKey(
+      documented(
+        InputDirectory,
+        "A PEFT directory: a LoRA adapter of this model, as the peft library or gemflow saved it."
+      )
+    ),
     base_weights: baseWeightsField
   }),
   inputs: {},
@@ -29,11 +35,14 @@ export const Checkpoint = Node.make("checkpoint", {
   run: Effect.fn("Checkpoint.run")(function*({ config }) {
     const { openPolicy } = yield* Effect.promise(() => import("../runtime/policy/OpenPolicy.ts"))
     // Opening reads headers and tokenizer only; nothing is computed, so any machine's CPU will do.
-    const { config: model, parameters } = yield* openPolicy(config.path, "cpu")
+    const { config: model, parameters } = yield* openPolicy(config.path, "cpu", {
+      ...(config.adapter !== undefined && { adapter: config.adapter })
+    })
     const store = yield* ArtifactStore
     const digest = yield* store.putDirectory(config.path)
+    const adapter = config.adapter === undefined ? null : yield* store.putDirectory(config.adapter)
     return [
-      untrained({ checkpoint: digest, base_weights: config.base_weights ?? null }, {
+      untrained({ checkpoint: digest, adapter, base_weights: config.base_weights ?? null }, {
         architecture: model.architecture,
         parameters,
         origin: "checkpoint",

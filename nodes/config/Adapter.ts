@@ -1,7 +1,7 @@
 /** The config field of nodes that train: a low-rank adapter in place of all weights (LoRA, Hu et al. 2021). */
 import * as Schema from "effect/Schema"
 import { linearLayers } from "../../runtime/policy/model/ModelConfig.ts"
-import { Count, optional, Positive, ProbabilityBelowOne } from "./Field.ts"
+import { optional, Positive, ProbabilityBelowOne } from "./Field.ts"
 
 /** Left out, a base computes with its weights as they are stored. */
 export const baseWeightsField = Schema.optionalKey(
@@ -12,8 +12,13 @@ export const baseWeightsField = Schema.optionalKey(
   })
 )
 
+/** Larger than any matrix is wide, and what an adapter's file may say. */
+const Rank = Schema.Int.check(
+  Schema.isBetween({ minimum: 1, maximum: 65_536 }, { expected: "an integer from 1 to 65536" })
+)
+
 export const AdapterFields = Schema.Struct({
-  rank: optional(Count, 16, "r: inner size of the product B A that is added to each target matrix."),
+  rank: optional(Rank, 16, "r: inner size of the product B A that is added to each target matrix."),
   alpha: optional(Positive, 32, "The product is scaled by alpha / rank."),
   target_modules: optional(
     Schema.Array(Schema.Literals(linearLayers)).check(

@@ -19,7 +19,7 @@ export class TrainingDiverged extends Schema.TaggedError<TrainingDiverged>()("Tr
   /** 1-based optimiser step. */
   step: Schema.Int,
   totalSteps: Schema.Int,
-  quantity: Schema.Literals(["loss", "gradient norm"]),
+  quantity: Schema.Literals(["loss", "gradient norm", "largest weight"]),
   value: Schema.String,
   learningRate: Schema.Finite,
   /** The folder that holds the state of training before that step; null where none was asked for. */
@@ -33,3 +33,12 @@ export class TrainingDiverged extends Schema.TaggedError<TrainingDiverged>()("Tr
       + "weights in that step's sequences."
   }
 }
+
+/** Log-probs that are no numbers come from weights that are none, or from an overflow on the way. */
+export const notNumbers = (operation: string, place: string): PolicyRequestError =>
+  new PolicyRequestError({
+    operation,
+    place,
+    problem: "has a log-prob that is not a number: the policy's weights hold NaN or infinity, or overflow in its type",
+    remedy: "Check the checkpoint, and whether the training that made it diverged; or compute in float32."
+  })

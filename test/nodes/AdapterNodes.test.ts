@@ -7,6 +7,7 @@ import { Checkpoint, ReflectiveSft, Sample, Update } from "gemflow/nodes"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { Table } from "../../artifacts/Table.ts"
+import { adapterPath } from "../runtime/policy/adapterReference.ts"
 import { checkpointPath } from "../runtime/policy/reference.ts"
 import { runNode, services, temporaryDirectory } from "./runNode.ts"
 import { messageOf, pairsTable } from "./tables.ts"
@@ -147,6 +148,22 @@ layer(inTemporaryStore)("nodes that train an adapter", (it) => {
         expect(yield* messageOf(updated(quantised))).toContain(
           "adapter is not given, and the policy's linear layers are quantised to int4"
         )
+      }))
+
+    it.effect("comes in as PEFT saved it, beside its base", () =>
+      Effect.gen(function*() {
+        const given = only(
+          yield* runNode(Checkpoint, Policy, { path: checkpointPath("llama3"), adapter: adapterPath("llama3-all") })
+        )
+        const plain = only(yield* base)
+        expect(given.checkpoint).toBe(plain.checkpoint)
+        expect(given.policy_id).not.toBe(plain.policy_id)
+        expect((yield* filesOf(given.adapter)).names).toContain("adapter_model.safetensors")
+        const foreign = runNode(Checkpoint, Policy, {
+          path: checkpointPath("llama3"),
+          adapter: adapterPath("qwen2-all")
+        })
+        expect(yield* messageOf(foreign)).toContain("qwen2-all")
       }))
 
     it.effect("stays what it was without a step", () =>

@@ -6,7 +6,7 @@ import type { Session } from "../../onnx/Sessions.ts"
 import { float32, int64, type TensorData, tensorData } from "../../onnx/TensorData.ts"
 import type { GenerationBatch } from "../Batches.ts"
 import type { GenerateRequest, Generation } from "../Policy.ts"
-import { PolicyRequestError } from "../PolicyError.ts"
+import { notNumbers, type PolicyRequestError } from "../PolicyError.ts"
 import { present } from "../Present.ts"
 import { fillUniforms, noiseKey } from "./SamplingNoise.ts"
 
@@ -48,7 +48,7 @@ const batchRuns = Effect.fnUntraced(function*(session: Session, options: BatchOp
     })
     for (const row of rows) if (!row.finished) append(row, results, steps, rows.length, eosIds)
     const broken = rows.find(({ logProbs }) => !logProbs.every(Number.isFinite))
-    if (broken !== undefined) return yield* notNumbers(request, broken)
+    if (broken !== undefined) return yield* brokenRow(request, broken)
     step += steps
     if (rows.every(({ finished }) => finished)) break
     if (run < runs.length - 1) yield* onRun(step / request.maxNewTokens)
@@ -145,15 +145,13 @@ const startFeeds = ({ batch, padId, request }: BatchOptions): Readonly<Record<st
   return { token: int64(dims, last), ended: tensorData("bool", dims, last.map(() => 0)) }
 }
 
-const notNumbers = ({ prompts }: GenerateRequest, { candidate, logProbs, prompt }: BatchRow) =>
-  new PolicyRequestError({
-    operation: "generate",
-    place: `prompts[${prompt}] (${prompts[prompt]?.id}), candidate ${candidate}, token ${
+const brokenRow = ({ prompts }: GenerateRequest, { candidate, logProbs, prompt }: BatchRow) =>
+  notNumbers(
+    "generate",
+    `prompts[${prompt}] (${prompts[prompt]?.id}), candidate ${candidate}, token ${
       logProbs.findIndex((value) => !Number.isFinite(value)) + 1
-    },`,
-    problem: "has a log-prob that is not a number: the policy's weights hold NaN or infinity, or overflow in its type",
-    remedy: "Check the checkpoint, and whether the training that made it diverged; or compute in float32."
-  })
+    },`
+  )
 
 /** A candidate as far as it is generated. */
 interface BatchRow {

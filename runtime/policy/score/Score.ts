@@ -6,6 +6,7 @@ import type { Engine } from "../Engine.ts"
 import { spread } from "../parallel/Spread.ts"
 import { tally } from "../parallel/Tally.ts"
 import type { Score, ScoreRequest } from "../Policy.ts"
+import { notNumbers } from "../PolicyError.ts"
 import { inputLength, sequenceBatch } from "../SequenceBatch.ts"
 import { scoreProgram } from "./ScoreProgram.ts"
 
@@ -38,6 +39,8 @@ export const score = (engine: Engine) =>
           })
           start = end
         })
+        const broken = indices.find((index) => scores.get(index)?.logProbs.some(Number.isNaN))
+        if (broken !== undefined) return yield* notNumbers("score", `sequences[${broken}]`)
         yield* progress.report(batch, indices.length)
       })
     )

@@ -78,6 +78,8 @@ export const train = (engine: Engine) =>
         saved = taken.length
       }
     }
+    const overflown = overflow(yield* device.read(["weight"]), taken, saved > 0 ? request.resume?.directory : undefined)
+    if (overflown !== undefined) return yield* overflown
     const trained: Trained = {
       format: training.trainable.format,
       steps: taken,
@@ -95,6 +97,31 @@ export const train = (engine: Engine) =>
     }
     return trained
   })
+
+/** The last step's update has no loss after it to show that it went too far. */
+const overflow = (
+  weights: ReadonlyMap<string, TensorData>,
+  taken: ReadonlyArray<TrainStep>,
+  kept: string | undefined
+): TrainingDiverged | undefined => {
+  const last = taken.at(-1)
+  if (last === undefined) return undefined
+  for (const { data } of weights.values()) {
+    for (const value of data) {
+      if (Number.isFinite(Number(value))) continue
+      const { learningRate, step, totalSteps } = last
+      return new TrainingDiverged({
+        step,
+        totalSteps,
+        quantity: "largest weight",
+        value: String(value),
+        learningRate,
+        kept: kept ?? null
+      })
+    }
+  }
+  return undefined
+}
 
 const forEachWorker = <A, E, R>(
   [first, ...others]: PolicyWorkers,

@@ -66,7 +66,7 @@ layer(Sessions.layer)("a request that cannot be served", (it) => {
       expect(yield* policy.generate({ ...request, prompts: [] })).toEqual([])
     }))
 
-  it.effect("weights that hold NaN end generation, not in token 0 again and again", () =>
+  it.effect("weights that hold NaN end generation and scoring, not in token 0 again and again", () =>
     Effect.gen(function*() {
       const directory = mkdtempSync(join(tmpdir(), "gemflow-nan-"))
       cpSync(checkpointPath("untied-gqa"), directory, { recursive: true })
@@ -79,5 +79,9 @@ layer(Sessions.layer)("a request that cannot be served", (it) => {
       const policy = yield* openPolicy(directory, "cpu")
       const error = yield* Effect.flip(policy.generate(request))
       expect(error.message).toContain("prompts[0] (a), candidate 0, token 1, has a log-prob that is not a number")
+      const sequences = [{ prompt: Int32Array.of(3, 4), response: Int32Array.of(5) }]
+      expect((yield* Effect.flip(policy.score({ sequences }))).message).toContain(
+        "sequences[0] has a log-prob that is not a number"
+      )
     }))
 })

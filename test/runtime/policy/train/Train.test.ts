@@ -210,6 +210,21 @@ layer(Sessions.layer)("train", (it) => {
       expect(error.message).toMatch(/training stopped at step 3 of 3: the loss is (NaN|-?Infinity)/)
     }))
 
+  it.effect("weights that the last update made infinite stop training, which no later loss would show", () =>
+    Effect.gen(function*() {
+      const policy = yield* openPolicy(checkpointPath(name), "cpu")
+      const error = yield* Effect.flip(
+        policy.train({
+          ...request(name),
+          steps: [items(name)],
+          schedule: "constant",
+          warmupSteps: 0,
+          learningRate: 1e39
+        })
+      )
+      expect(error.message).toMatch(/training stopped at step 1 of 1: the largest weight is -?(Infinity|NaN)/)
+    }))
+
   it.effect("a request that cannot be served says where and why", () =>
     Effect.gen(function*() {
       const policy = yield* openPolicy(checkpointPath(name), "cpu")
