@@ -10,7 +10,7 @@
  * What differs between families is data (ModelConfig.ts, architectures/). Sources: Touvron et al. 2023 (LLaMA), Ainslie
  * et al. 2023 (grouped queries), Jiang et al. 2023 (sliding window), Qwen team 2024 and 2025 (biases, query and key norms).
  */
-import type { Tensor } from "../../onnx/Graph.ts"
+import { type OneEach, oneEach, type Tensor } from "../../onnx/Graph.ts"
 import { add, mul, silu } from "../../onnx/ops/Arithmetic.ts"
 import { gather } from "../../onnx/ops/Index.ts"
 import { flatten, reshape } from "../../onnx/ops/Layout.ts"
@@ -100,9 +100,9 @@ const linearOf = <const Layers extends ReadonlyArray<LinearLayer>>(
   layer: number,
   x: Tensor,
   ...layers: Layers
-): { readonly [K in keyof Layers]: Tensor } => {
+): OneEach<Layers> => {
   const products = weights.linear(x, layers.map((linear) => moduleName(layer, linear)))
-  return layers.map((linear, index) => present(products[index], linear)) as { [K in keyof Layers]: Tensor }
+  return oneEach(layers, (linear, index) => present(products[index], linear))
 }
 
 /** Queries, keys and values of a layer; queries and keys rotated to their positions, queries by 1 / sqrt(headSize). */

@@ -78,14 +78,14 @@ export const train = (engine: Engine) =>
         saved = taken.length
       }
     }
-    const overflown = overflow(yield* device.read(["weight"]), taken, saved > 0 ? request.resume?.directory : undefined)
+    const state = yield* device.read(["weight"])
+    const overflown = overflow(state, taken, saved > 0 ? request.resume?.directory : undefined)
     if (overflown !== undefined) return yield* overflown
     const trained: Trained = {
       format: training.trainable.format,
       steps: taken,
       save: (directory) =>
         Effect.gen(function*() {
-          const state = yield* device.read(["weight"])
           const values = new Map(
             trainedTensors(training).flatMap(([name]) => {
               const value = state.get(stateNames.weight(name))
