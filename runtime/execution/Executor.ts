@@ -9,19 +9,15 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Semaphore from "effect/Semaphore"
 import { ArtifactStore } from "../../artifacts/ArtifactStore.ts"
-import { Catalog } from "../lineage/Catalog.ts"
-import { placesOf } from "../onnx/Place.ts"
-import type { NodeKey } from "../pipeline/Key.ts"
 import { type NodeInstance, upstreamOf } from "../pipeline/Pipeline.ts"
 import { decide, type Decision, type Reason } from "../pipeline/Plan.ts"
-import { Devices } from "./Devices.ts"
+import { makeClaims } from "./Claims.ts"
 import type { EventSink, RunFinished } from "./Event.ts"
-import { inputDigest } from "./InputDigest.ts"
-import { InputChanged, KeptLosingArtifacts, NodeFailure, sentence } from "./NodeFailure.ts"
-import { nodeWorkspace } from "./NodeWorkspace.ts"
+import { nodeExecutor } from "./ExecuteNode.ts"
+import { KeptLosingArtifacts, NodeFailure, sentence } from "./NodeFailure.ts"
+import { obtainAction, type Output } from "./Obtain.ts"
 import { planningEnvironment, type PlanningOptions } from "./PlanningEnvironment.ts"
-import { nodeRunner } from "./RunNode.ts"
-import { type Output, runRecorder } from "./RunRecorder.ts"
+import { runRecorder } from "./RunRecorder.ts"
 
 export interface RunOptions extends PlanningOptions {
   readonly file: string
@@ -48,20 +44,18 @@ const recoveries = 3
 /** Runs the selected nodes. Fails before anything runs when the pipeline cannot be planned; failing nodes are in the result. */
 export const execute = Effect.fn("Executor.execute")(function*(options: RunOptions) {
   const { file, jobs, pipeline, selected, settings, sink } = options
-  const catalog = yield* Catalog
   const store = yield* ArtifactStore
-  const devices = yield* Devices
   const environment = yield* planningEnvironment(options)
-  const runNode = yield* nodeRunner
-  const cores = yield* Semaphore.make(jobs)
   const instances = pipeline.nodes.filter(({ name }) => selected.has(name))
   yield* store.prepare
   const record = yield* runRecorder({ pipeline, file, store: store.root, settings, instances, sink })
+  const executor = yield* nodeExecutor({ environment, record, jobs })
+  const claims = makeClaims()
 
   const outcomes = new Map(instances.map(({ name }) => [name, Deferred.makeUnsafe<Outcome>()]))
   const outputs = new Map<string, Output>()
   const failures: Array<NodeFailure> = []
-  const exclusively = keyedLock()
+  const restoring = keyedLock()
 
   const output = (name: string): Output => present(outputs.get(name), name)
 
@@ -70,56 +64,26 @@ export const execute = Effect.fn("Executor.execute")(function*(options: RunOptio
       sources.map((source, position) => ({ input, position, source, artifact: output(source).digest }))
     )
 
-  /** Runs a node that has its turn, and notes what it made. */
-  const executeNow = Effect.fnUntraced(
-    function*(instance: NodeInstance, key: NodeKey, keyDigest: string, reasons: ReadonlyArray<Reason>) {
-      const { config, own } = environment.prepared(instance)
-      const count = instance.node.devices(config.value)
-      const leased = count > 0 ? yield* devices.lease(count) : placesOf("cpu")
-      const device = count > 0 ? leased.map(({ device }) => device).join(", ") : null
-      const workspace = yield* nodeWorkspace(store.root, keyDigest)
-      const startedAt = yield* Clock.currentTimeMillis
-      const begun = { instance, key, keyDigest, reasons, inputs: inputsOf(instance), device, startedAt }
-      yield* record.begun(begun)
-      const made = yield* runNode({
-        instance,
-        config: config.value,
-        devices: leased,
-        workspace,
-        artifactOf: (upstream) => output(upstream).digest,
-        progress: (progress) => record.progress(instance, progress)
-      })
-      for (const input of config.files) {
-        const digest = yield* Effect.provideService(inputDigest({ node: instance.name, ...input }), Catalog, catalog)
-        if (digest !== own.files[input.field]) return yield* new InputChanged({ node: instance.name, path: input.path })
-      }
-      yield* record.executed(begun, made)
-      yield* workspace.discard
-      outputs.set(instance.name, { digest: made.digest, columns: made.columns, rows: made.numRows })
-    },
-    Effect.scoped
-  )
-
   /** Gets the output of a node whose inputs are known: from the store, or by executing the node when it has its turn. */
   const obtainOnce = Effect.fnUntraced(function*(instance: NodeInstance, because: ReadonlyArray<Reason>) {
     const startedAt = yield* Clock.currentTimeMillis
     const decision: Decision = yield* decide(instance, environment, (upstream) => outputs.get(upstream)?.columns)
     const key = present(decision.key, instance.name)
     const keyDigest = present(decision.keyDigest, instance.name)
-    // One at a time per key: instances with equal keys share one execution.
-    yield* exclusively(
+    const inputs = inputsOf(instance)
+    const reasons = because.length > 0 ? because : decision.reasons
+    const artifactOf = (upstream: string) => output(upstream).digest
+    const obtained = yield* obtainAction(claims, {
       keyDigest,
-      Effect.gen(function*() {
-        const found = environment.forced(instance) ? undefined : yield* environment.known(keyDigest)
-        if (found?.present === true) {
-          yield* record.cached(instance, keyDigest, found, inputsOf(instance), startedAt)
-          outputs.set(instance.name, found)
-          return
-        }
-        const work = executeNow(instance, key, keyDigest, because.length > 0 ? because : decision.reasons)
-        yield* instance.node.device ? work : cores.withPermit(work)
-      })
-    )
+      forced: environment.forced(instance),
+      known: environment.known,
+      turn: executor.turn(instance),
+      execute: (leased) => executor.execute({ instance, key, keyDigest, reasons, inputs, artifactOf }, leased)
+    })
+    if (obtained.status === "cached") {
+      yield* record.cached(instance, keyDigest, obtained.output, inputs, startedAt)
+    }
+    outputs.set(instance.name, obtained.output)
   })
 
   /** As `obtainOnce`, and where an artifact that the node reads is lost, makes that again first. */
@@ -136,7 +100,7 @@ export const execute = Effect.fn("Executor.execute")(function*(options: RunOptio
   const restoreInputs = Effect.fnUntraced(function*(instance: NodeInstance): Effect.fn.Return<void, unknown> {
     for (const name of upstreamOf(instance)) {
       const source = present(pipeline.byName.get(name), name)
-      yield* exclusively(`restore ${name}`, restore(source))
+      yield* restoring(name, restore(source))
     }
   })
 

@@ -10,15 +10,9 @@ import type { Progress } from "../pipeline/Node.ts"
 import { type NodeInstance, type Pipeline, upstreamOf } from "../pipeline/Pipeline.ts"
 import type { Reason } from "../pipeline/Plan.ts"
 import type { Event, EventSink, RunFinished } from "./Event.ts"
+import type { Output } from "./Obtain.ts"
 import { renderReasons } from "./Reasons.ts"
 import { newRunId } from "./RunId.ts"
-
-/** The output of a node, as its readers need it. */
-export interface Output {
-  readonly digest: string
-  readonly columns: Readonly<Record<string, string>>
-  readonly rows: number
-}
 
 /** The artifacts that an instance reads. */
 export type InputArtifacts = ReadonlyArray<Omit<InputRow, "run" | "node">>
@@ -43,6 +37,8 @@ export interface RunDescription {
   readonly instances: ReadonlyArray<NodeInstance>
   readonly sink: EventSink
 }
+
+export type RunRecorder = Effect.Success<ReturnType<typeof runRecorder>>
 
 export const runRecorder = Effect.fn("RunRecorder.runRecorder")(function*(description: RunDescription) {
   const { file, instances, pipeline, settings, sink } = description
