@@ -13,6 +13,7 @@ import { Device } from "../pipeline/Device.ts"
 import type { Progress } from "../pipeline/Node.ts"
 import { inputType, type NodeInstance } from "../pipeline/Pipeline.ts"
 import { Workspace } from "../pipeline/Workspace.ts"
+import { sharing } from "./Shared.ts"
 
 export interface NodeWork {
   readonly instance: NodeInstance
@@ -67,9 +68,10 @@ export const nodeRunner = Effect.gen(function*() {
       Context.make(Workspace, workspace)
     )
     const rows = yield* Effect.scopedWith((nodeScope) =>
-      instance.node.run({ config, inputs, progress }).pipe(
-        Effect.provideContext(Context.add(context, Scope.Scope, nodeScope))
-      )
+      Effect.gen(function*() {
+        const shared = yield* sharing
+        return yield* instance.node.run({ config, inputs, progress, shared })
+      }).pipe(Effect.provideContext(Context.add(context, Scope.Scope, nodeScope)))
     )
     const { Table } = yield* Effect.promise(() => import("../../artifacts/Table.ts"))
     // `fromRows` checks every value against the declared type, so nothing is taken on trust here.

@@ -18,6 +18,7 @@ import type { Device } from "./Device.ts"
 import type { Handle, Inputs, Many, Wires } from "./Handle.ts"
 import { type InputKind, inputKind } from "./InputFile.ts"
 import { filePath, locate } from "./Location.ts"
+import { type Declared, type MapOver, type Mapped, mapped } from "./Mapped.ts"
 import { checkName } from "./NodeName.ts"
 import type { Workspace } from "./Workspace.ts"
 
@@ -51,6 +52,11 @@ export interface RunContext<Config, In> {
   readonly config: Config
   readonly inputs: In
   readonly progress: (progress: Progress) => Effect.Effect<void>
+  /**
+   * What all partitions of an execution of a mapped node share, such as an open policy: made when it is first asked for
+   * under a name, and there until the execution ends.
+   */
+  readonly shared: <A, E, R>(name: string, make: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
 /** A config schema: a struct that decodes and encodes without services. */
@@ -81,6 +87,12 @@ export interface Options<
   /** How many devices a node on devices computes on at once: leased all or none. Default one. */
   readonly devices?: (config: Schema.Struct.Type<Fields>) => number
   /**
+   * For a node that may be computed a partition of rows at a time: `map: { over: "pairs", by: "prompt_id" }`. Each partition
+   * is cached by itself, so that after rows were appended only these are computed, and what a node without a device makes
+   * of one partition goes on to the next mapped node while it computes the following one.
+   */
+  readonly map?: MapOver<In>
+  /**
    * The implementation. Import what is heavy (Arrow, policies) with `import()` inside, so that planning stays light; the
    * code fingerprint reaches it all the same.
    */
@@ -99,6 +111,8 @@ export interface Definition {
   readonly output: TableType.Any
   readonly determinism: Determinism
   readonly device: boolean
+  /** Present when the node may be computed a partition of rows at a time. */
+  readonly mapped?: Mapped
   /** The config fields that are an `InputFile` or an `InputDirectory`. */
   readonly files: Readonly<Record<string, InputKind>>
   /** How many devices it needs at once, for a decoded config; 0 for a node that computes on none. */
@@ -155,9 +169,10 @@ export function make<
 >(name: string, options: Options<Fields, In, Out, E>): Node<Schema.Struct.Encoded<Fields>, In, Out>
 export function make(
   name: string,
-  options: Omit<Definition, "name" | "doc" | "device" | "devices" | "files"> & {
+  options: Omit<Definition, "name" | "doc" | "device" | "devices" | "files" | "mapped"> & {
     readonly doc?: string
     readonly device?: boolean
+    readonly map?: Declared
     devices?(config: unknown): number
   }
 ): Any {
@@ -173,6 +188,7 @@ export function make(
     determinism,
     device,
     devices: (decoded) => device ? options.devices?.(decoded) ?? 1 : 0,
+    ...(options.map === undefined ? {} : { mapped: mapped(name, inputs, options.map, () => filePath(module)) }),
     files: inputFields(config),
     run: (context) => options.run(context)
   }

@@ -52,7 +52,12 @@ export const runNode = Effect.fnUntraced(function*<T extends TableType.Any>(
       ? yield* given.project(type)
       : yield* Effect.forEach(given, (table) => table.project(type))
   }
-  const rows = yield* run({ config: decoded, inputs: projected, progress: () => Effect.void })
+  const rows = yield* run({
+    config: decoded,
+    inputs: projected,
+    progress: () => Effect.void,
+    shared: (_, make) => make
+  })
   const table = yield* Table.fromRows(node.definition.output, rows)
   return yield* table.project(output)
 })
