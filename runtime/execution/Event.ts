@@ -1,6 +1,6 @@
 /**
- * Everything that can happen in a run: the one thing the executor puts out. The terminal display and the `--json` lines
- * are renderers of it.
+ * Everything that can happen in a run: the one thing the executor puts out. The terminal display, the `--json` lines, the
+ * OpenLineage events and the OpenTelemetry spans are renderers of it. docs/observability.md tells each to users.
  */
 import * as Schema from "effect/Schema"
 
@@ -25,8 +25,18 @@ export const RunStarted = Schema.Struct({
   pipeline: Schema.String,
   file: Schema.String,
   store: Schema.String,
+  /** The devices of this run by name, the CPU's as often as it has workers. */
+  devices: Schema.optionalKey(Schema.Array(Schema.String)),
   /** The instances of this run, each after those it reads. */
   nodes: Schema.Array(Schema.Struct({ ...Node, inputs: Schema.Array(Schema.String) }))
+})
+
+/** A node's result is being made by another run, and this one waits for it. */
+export const NodeWaiting = Schema.Struct({
+  type: Schema.tag("NodeWaiting"),
+  ...Node,
+  /** What it waits for, e.g. `run 20260102-030405-a1b2 (process 4711)`. */
+  waitsFor: Schema.String
 })
 
 /** A node has to be executed and now is. */
@@ -44,13 +54,42 @@ export const NodeProgress = Schema.Struct({
   ...Node,
   done: Schema.Finite,
   total: Schema.Finite,
-  unit: Schema.String
+  unit: Schema.String,
+  /** What a person should know of this execution, e.g. `continued from step 400`. */
+  note: Schema.optionalKey(Schema.String)
+})
+
+/** A part of a mapped node's rows is done. */
+export const PartitionFinished = Schema.Struct({
+  type: Schema.tag("PartitionFinished"),
+  ...Node,
+  position: Schema.Int,
+  /** How many partitions the node has; null while that is unknown. */
+  of: Schema.NullOr(Schema.Int),
+  status: Schema.Literals(["executed", "cached"]),
+  rows: Schema.Int,
+  durationMs: Milliseconds
+})
+
+/** An attempt at a node failed, and another one follows. */
+export const NodeRetrying = Schema.Struct({
+  type: Schema.tag("NodeRetrying"),
+  ...Node,
+  /** The attempt that failed, from 1. */
+  attempt: Schema.Int,
+  /** How many attempts there are at most. */
+  of: Schema.Int,
+  message: Schema.String,
+  /** How long after this the next attempt begins. */
+  delayMs: Milliseconds
 })
 
 export const NodeFinished = Schema.Struct({
   type: Schema.tag("NodeFinished"),
   ...Node,
   status: Schema.Literals(["executed", "cached"]),
+  /** Digest of the key, by which the catalog finds the action. */
+  key: Schema.optionalKey(Schema.String),
   /** Digest of the output. */
   digest: Schema.String,
   rows: Schema.Int,
@@ -96,8 +135,11 @@ export type RunFinished = typeof RunFinished.Type
 
 export const Event = Schema.Union([
   RunStarted,
+  NodeWaiting,
   NodeStarted,
   NodeProgress,
+  PartitionFinished,
+  NodeRetrying,
   NodeFinished,
   NodeFailed,
   NodeSkipped,
