@@ -29,6 +29,7 @@ export const arrowField = (name: string, column: Column.Any): Arrow.Field => {
   const metadata = new Map<string, string>()
   if (column.doc !== "") metadata.set("doc", column.doc)
   if (column.unit !== undefined) metadata.set("unit", column.unit)
+  if (column.id === true) metadata.set("gemflow.id", "true")
   if (column.kind === "digest") metadata.set("gemflow.kind", "digest")
   return new Arrow.Field(name, arrowType(column), column.nullable, metadata)
 }
@@ -58,7 +59,12 @@ const fieldsOf = (fields: ReadonlyArray<Arrow.Field>): Column.Fields | undefined
 
 const columnOf = ({ metadata, nullable, type }: Arrow.Field): Column.Any | undefined => {
   const unit = metadata.get("unit")
-  const options = { doc: metadata.get("doc") ?? "", nullable, ...(unit === undefined ? {} : { unit }) }
+  const options = {
+    doc: metadata.get("doc") ?? "",
+    nullable,
+    ...(unit === undefined ? {} : { unit }),
+    ...(metadata.get("gemflow.id") === "true" ? { id: true } : {})
+  }
   const scalars = [
     metadata.get("gemflow.kind") === "digest" ? Column.digest(options) : Column.utf8(options),
     Column.bool(options),

@@ -8,6 +8,8 @@
 interface Described<Nullable extends boolean> {
   readonly doc: string
   readonly unit?: string
+  /** Whether the column names what a row is about: rows of other tables with the same value belong to it. */
+  readonly id?: boolean
   /**
    * Whether a value may be null. In the types a nullable column is `boolean` ("may be null") and any other is `false`,
    * so that a column without nulls is assignable where nulls are allowed, and not the other way round.
@@ -83,6 +85,11 @@ export interface Options<Nullable extends boolean> {
   readonly doc?: string
   readonly unit?: string
   readonly nullable?: Nullable
+  /**
+   * `true` for a column that names what a row is about, such as `candidate_id`. `gemflow trace` and `gemflow diff` match
+   * rows of two tables by the ids that both have. No part of a node's key.
+   */
+  readonly id?: boolean
 }
 
 type MayBeNull<Nullable extends boolean> = Nullable extends true ? boolean : false
@@ -91,6 +98,7 @@ type MayBeNull<Nullable extends boolean> = Nullable extends true ? boolean : fal
 const describe = <Nullable extends boolean>(options: Options<Nullable>): Described<MayBeNull<Nullable>> => ({
   doc: options.doc ?? "",
   ...(options.unit === undefined ? {} : { unit: options.unit }),
+  ...(options.id === undefined ? {} : { id: options.id }),
   nullable: (options.nullable ?? false) as MayBeNull<Nullable>
 })
 

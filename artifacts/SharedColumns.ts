@@ -10,9 +10,12 @@ export const prompt = Column.list(
   { doc: "The prompt as chat messages, oldest first." }
 )
 
-export const promptId = Column.utf8({ doc: "Digest of the prompt's messages: equal prompts have equal ids." })
+export const promptId = Column.utf8({ doc: "Digest of the prompt's messages: equal prompts have equal ids.", id: true })
 
-export const candidateId = Column.utf8({ doc: "`<prompt_id>:<candidate>`, the stable id of a sampled response." })
+export const candidateId = Column.utf8({
+  doc: "`<prompt_id>:<candidate>`, the stable id of a sampled response.",
+  id: true
+})
 
 export const candidate = Column.int32({ doc: "Index of the response among those of its prompt, from 0." })
 

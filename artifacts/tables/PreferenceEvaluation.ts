@@ -6,7 +6,7 @@ import * as TableType from "../TableType.ts"
 export const PreferenceEvaluation = TableType.make("PreferenceEvaluation", {
   policy: Shared.policyLabel,
   policy_id: Column.utf8({ doc: "Stable id of the policy: the digest of its checkpoint directory." }),
-  pair_id: Column.utf8({ doc: "Stable id of the pair." }),
+  pair_id: Column.utf8({ doc: "Stable id of the pair.", id: true }),
   prompt_id: Shared.promptId,
   difficulty: Shared.difficulty,
   chosen_log_prob: Column.float64({ doc: "log pi(chosen | prompt), summed over the response.", unit: "nats" }),
