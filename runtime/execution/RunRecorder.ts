@@ -4,12 +4,12 @@ import * as Effect from "effect/Effect"
 import { hostname } from "node:os"
 import type { ArtifactRef } from "../../artifacts/ArtifactStore.ts"
 import { Catalog } from "../lineage/Catalog.ts"
-import type { ExecutionRow, InputRow } from "../lineage/CatalogRows.ts"
+import type { ExecutionRow, InputRow, PartitionRow } from "../lineage/CatalogRows.ts"
 import type { NodeKey } from "../pipeline/Key.ts"
 import type { Progress } from "../pipeline/Node.ts"
 import { type NodeInstance, type Pipeline, upstreamOf } from "../pipeline/Pipeline.ts"
 import type { Reason } from "../pipeline/Plan.ts"
-import type { Event, EventSink, RunFinished } from "./Event.ts"
+import type { Event, EventSink, PartitionFinished, RunFinished } from "./Event.ts"
 import type { Output } from "./Obtain.ts"
 import { renderReasons } from "./Reasons.ts"
 import { newRunId } from "./RunId.ts"
@@ -27,6 +27,18 @@ export interface Begun {
   readonly device: string | null
   readonly startedAt: number
 }
+
+/** An executed partition of a mapped node. */
+export interface MadePartition {
+  readonly key: NodeKey
+  readonly keyDigest: string
+  readonly made: ArtifactRef
+}
+
+/** What the output of a mapped node consists of. */
+export type PartitionOutput = Pick<PartitionRow, "output" | "partition_key" | "row_count">
+
+export type FinishedPartition = Omit<typeof PartitionFinished.Type, "type" | "node" | "kind">
 
 export interface RunDescription {
   readonly pipeline: Pipeline
@@ -110,11 +122,15 @@ export const runRecorder = Effect.fn("RunRecorder.runRecorder")(function*(descri
     }
   )
 
-  const begun = ({ device, instance, reasons }: Begun) =>
+  const begun = ({ device, instance, reasons }: Pick<Begun, "device" | "instance" | "reasons">) =>
     emit({ type: "NodeStarted", ...names(instance), ...renderReasons(reasons), device })
 
   const executed = Effect.fnUntraced(
-    function*({ device, inputs, instance, key, keyDigest, reasons, startedAt }: Begun, made: ArtifactRef) {
+    function*(
+      { device, inputs, instance, key, keyDigest, reasons, startedAt }: Begun,
+      made: ArtifactRef,
+      partitions: ReadonlyArray<PartitionOutput> = []
+    ) {
       const now = yield* Clock.currentTimeMillis
       const why = renderReasons(reasons)
       const { bytes, columns, digest, numRows: rows, table } = made
@@ -123,13 +139,24 @@ export const runRecorder = Effect.fn("RunRecorder.runRecorder")(function*(descri
         pipeline: pipeline.name,
         execution: { ...row(instance, "executed", startedAt, now), ...stored, reasons: why.details, device },
         inputs,
-        action: { ...stored, key, type: table, bytes, columns, run, node: instance.name, created_at: now }
+        action: { ...stored, key, type: table, bytes, columns, run, node: instance.name, created_at: now },
+        partitions: partitions.map((partition, position) => ({ key_digest: keyDigest, position, ...partition }))
       })
       statuses.set(instance.name, "executed")
       const event = { ...names(instance), digest, rows, durationMs: now - startedAt, ...why }
       yield* emit({ type: "NodeFinished", status: "executed", ...event })
     }
   )
+
+  const partition = Effect.fnUntraced(function*(instance: NodeInstance, { key, keyDigest, made }: MadePartition) {
+    const created_at = yield* Clock.currentTimeMillis
+    const { bytes, columns, digest, numRows: row_count, table } = made
+    const stored = { output: digest, row_count, key_digest: keyDigest }
+    yield* catalog.recordAction({ ...stored, key, type: table, bytes, columns, run, node: instance.name, created_at })
+  })
+
+  const partitionFinished = (instance: NodeInstance, partition: FinishedPartition) =>
+    emit({ type: "PartitionFinished", ...names(instance), ...partition })
 
   const unfinished = Effect.fnUntraced(
     function*(instance: NodeInstance, status: "failed" | "skipped", message: string, startedAt: number, now: number) {
@@ -172,5 +199,5 @@ export const runRecorder = Effect.fn("RunRecorder.runRecorder")(function*(descri
     return event
   })
 
-  return { started, cached, begun, executed, failed, skipped, lost, progress, finished }
+  return { started, cached, begun, partition, partitionFinished, executed, failed, skipped, lost, progress, finished }
 })

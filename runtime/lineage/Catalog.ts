@@ -11,7 +11,7 @@ import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync, type SQLInputValue } from "node:sqlite"
 import { makeFolder } from "../../artifacts/MakeFolder.ts"
-import { ActionRow, ExecutionRow, InputRow, RunRow, type RunStatus } from "./CatalogRows.ts"
+import { ActionRow, ExecutionRow, InputRow, PartitionRow, RunRow, type RunStatus } from "./CatalogRows.ts"
 import { migrations } from "./CatalogSchema.ts"
 
 /** The catalog could not be read or written. */
@@ -54,6 +54,8 @@ export interface Record {
   readonly inputs: ReadonlyArray<Omit<InputRow, "run" | "node">>
   /** Present when the node was executed. */
   readonly action?: ActionRow
+  /** Of a mapped node: what the action's output consists of. */
+  readonly partitions?: ReadonlyArray<PartitionRow>
 }
 
 export interface Service {
@@ -61,6 +63,10 @@ export interface Service {
   readonly startRun: (run: RunRow) => Effect.Effect<void, CatalogError>
   readonly finishRun: (end: RunEnd) => Effect.Effect<void, CatalogError>
   readonly record: (record: Record) => Effect.Effect<void, CatalogError>
+  /** Notes what the key of a partition gave: an action, without an execution of a node. */
+  readonly recordAction: (action: ActionRow) => Effect.Effect<void, CatalogError>
+  /** Of which partition actions the output of a mapped node's action consists, in order; none of another node's. */
+  readonly partitions: (keyDigest: string) => Effect.Effect<ReadonlyArray<PartitionRow>, CatalogError>
   /** What a key gave, if it was ever executed. */
   readonly action: (keyDigest: string) => Effect.Effect<ActionRow | undefined, CatalogError>
   /** The action of the key that a node instance had last. */
@@ -198,10 +204,21 @@ const service = (path: string, database: DatabaseSync): Service => {
         statement("UPDATE runs SET finished_at = ?, status = ?, executed = ?, cached = ?, failed = ? WHERE run = ?")
           .run(end.finishedAt, end.status, end.executed, end.cached, end.failed, end.run)
       }),
-    record: ({ action, execution, inputs, pipeline }) =>
+    recordAction: (action) =>
+      attempt(`note a partition of ${action.node}`, () => insert("actions", encodeAction(action), true)),
+    partitions: (keyDigest) =>
+      attempt(
+        "list the partitions of an action",
+        () => all(PartitionRow, "SELECT * FROM partitions WHERE key_digest = ? ORDER BY position", keyDigest)
+      ),
+    record: ({ action, execution, inputs, partitions = [], pipeline }) =>
       attempt(`note the end of node ${execution.node}`, () =>
         transaction(database, () => {
-          if (action !== undefined) insert("actions", encodeAction(action), true)
+          if (action !== undefined) {
+            insert("actions", encodeAction(action), true)
+            statement("DELETE FROM partitions WHERE key_digest = ?").run(action.key_digest)
+            for (const partition of partitions) insert("partitions", { ...partition })
+          }
           insert("executions", encodeExecution(execution), true)
           const place = { run: execution.run, node: execution.node }
           for (const input of inputs) insert("execution_inputs", { ...place, ...input }, true)

@@ -69,3 +69,13 @@ export const ActionRow = Schema.Struct({
   created_at: Schema.Int
 })
 export type ActionRow = typeof ActionRow.Type
+
+/** One of the partition actions whose outputs, in order of position, are the output of a mapped node's action. */
+export const PartitionRow = Schema.Struct({
+  key_digest: Schema.String,
+  position: Schema.Int,
+  partition_key: Schema.String,
+  output: Schema.String,
+  row_count: Schema.Int
+})
+export type PartitionRow = typeof PartitionRow.Type

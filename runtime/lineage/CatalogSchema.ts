@@ -80,5 +80,16 @@ export const migrations: ReadonlyArray<string> = [
     value TEXT NOT NULL,                    -- JSON
     PRIMARY KEY (kind, name)
   ) STRICT;
+  `,
+  `
+  -- Of which partition actions the output of a mapped node's action consists, in order.
+  CREATE TABLE partitions (
+    key_digest    TEXT NOT NULL,            -- the node's action
+    position      INTEGER NOT NULL,
+    partition_key TEXT NOT NULL,            -- the partition's action
+    output        TEXT NOT NULL,
+    row_count     INTEGER NOT NULL,
+    PRIMARY KEY (key_digest, position)
+  ) STRICT, WITHOUT ROWID;
   `
 ]
