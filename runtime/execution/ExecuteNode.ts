@@ -41,7 +41,7 @@ export const nodeExecutor = Effect.fn("ExecuteNode.nodeExecutor")(
     const catalog = yield* Catalog
     const store = yield* ArtifactStore
     const devices = yield* Devices
-    const runNode = yield* nodeRunner
+    const runner = yield* nodeRunner
     const cores = yield* Semaphore.make(jobs)
 
     /** Waits for the devices of a node, or for a job when it needs none. */
@@ -52,35 +52,37 @@ export const nodeExecutor = Effect.fn("ExecuteNode.nodeExecutor")(
       return placesOf("cpu")
     })
 
+    /** That the files which a node read are still those that its key was made from. */
+    const checkFiles = Effect.fnUntraced(function*(instance: NodeInstance) {
+      const { config, own } = environment.prepared(instance)
+      for (const input of config.files) {
+        const digest = yield* Effect.provideService(inputDigest({ node: instance.name, ...input }), Catalog, catalog)
+        if (digest !== own.files[input.field]) {
+          return yield* new InputChanged({ node: instance.name, path: input.path })
+        }
+      }
+    })
+
     const execute = Effect.fnUntraced(
       function*(
         { artifactOf, inputs, instance, key, keyDigest, reasons }: NodeExecution,
         leased: ReadonlyArray<Place>
       ) {
-        const { config, own } = environment.prepared(instance)
+        const { config } = environment.prepared(instance)
         const device = instance.node.device ? leased.map(({ device }) => device).join(", ") : null
         const workspace = yield* nodeWorkspace(store.root, keyDigest)
         const startedAt = yield* Clock.currentTimeMillis
         const begun = { instance, key, keyDigest, reasons, inputs, device, startedAt }
         yield* record.begun(begun)
-        const made = yield* runNode({
+        const made = yield* runner.run({
           instance,
           config: config.value,
           devices: leased,
           workspace,
-          artifactOf,
+          inputs: yield* runner.readInputs(instance, artifactOf),
           progress: (progress) => record.progress(instance, progress)
         })
-        for (const input of config.files) {
-          const digest = yield* Effect.provideService(
-            inputDigest({ node: instance.name, ...input }),
-            Catalog,
-            catalog
-          )
-          if (digest !== own.files[input.field]) {
-            return yield* new InputChanged({ node: instance.name, path: input.path })
-          }
-        }
+        yield* checkFiles(instance)
         yield* record.executed(begun, made)
         yield* workspace.discard
         return { digest: made.digest, columns: made.columns, rows: made.numRows } satisfies Output
@@ -88,6 +90,6 @@ export const nodeExecutor = Effect.fn("ExecuteNode.nodeExecutor")(
       Effect.scoped
     )
 
-    return { turn, execute }
+    return { turn, execute, checkFiles, runner }
   }
 )

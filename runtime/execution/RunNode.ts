@@ -10,7 +10,7 @@ import { type ArtifactRef, ArtifactStore } from "../../artifacts/ArtifactStore.t
 import type * as TableType from "../../artifacts/TableType.ts"
 import type { Place } from "../onnx/Place.ts"
 import { Device } from "../pipeline/Device.ts"
-import type { Progress } from "../pipeline/Node.ts"
+import type { Progress, RunContext } from "../pipeline/Node.ts"
 import { inputType, type NodeInstance } from "../pipeline/Pipeline.ts"
 import { Workspace } from "../pipeline/Workspace.ts"
 import { sharing } from "./Shared.ts"
@@ -21,8 +21,10 @@ export interface NodeWork {
   readonly config: unknown
   readonly devices: ReadonlyArray<Place>
   readonly workspace: Workspace["Service"]
-  /** Digest of the output of each upstream instance. */
-  readonly artifactOf: (upstream: string) => string
+  /** The tables it reads, as `readInputs` gives them. */
+  readonly inputs: Readonly<Record<string, unknown>>
+  /** Given when several runs share what they open; else the run has it for itself. */
+  readonly shared?: RunContext<unknown, unknown>["shared"]
   readonly progress: (progress: Progress) => Effect.Effect<void>
 }
 
@@ -30,7 +32,7 @@ export interface NodeWork {
 const progressPeriod = 100
 
 /**
- * A function that executes nodes with what they may require. Sessions are started with the first node executed, so that
+ * Reads the inputs of nodes, and runs nodes with what they may require. Sessions are started with the first node executed, so that
  * a run that executes nothing loads none of it; they end with the scope.
  */
 export const nodeRunner = Effect.gen(function*() {
@@ -45,7 +47,8 @@ export const nodeRunner = Effect.gen(function*() {
     )
   )
 
-  const readInputs = Effect.fnUntraced(function*({ artifactOf, instance }: NodeWork) {
+  /** @param artifactOf gives the digest of the output of an upstream instance */
+  const readInputs = Effect.fnUntraced(function*(instance: NodeInstance, artifactOf: (upstream: string) => string) {
     const inputs: Record<string, unknown> = {}
     for (const [input, upstreams] of Object.entries(instance.inputs)) {
       const type = inputType(instance.node, input)
@@ -57,9 +60,8 @@ export const nodeRunner = Effect.gen(function*() {
     return inputs
   })
 
-  return Effect.fn("RunNode.runNode")(function*(work: NodeWork) {
-    const { config, devices, instance, workspace } = work
-    const inputs = yield* readInputs(work)
+  const run = Effect.fn("RunNode.run")(function*(work: NodeWork) {
+    const { config, devices, inputs, instance, workspace } = work
     const progress = yield* throttled(work.progress)
     const context = Context.mergeAll(
       services,
@@ -69,7 +71,7 @@ export const nodeRunner = Effect.gen(function*() {
     )
     const rows = yield* Effect.scopedWith((nodeScope) =>
       Effect.gen(function*() {
-        const shared = yield* sharing
+        const shared = work.shared ?? (yield* sharing)
         return yield* instance.node.run({ config, inputs, progress, shared })
       }).pipe(Effect.provideContext(Context.add(context, Scope.Scope, nodeScope)))
     )
@@ -79,6 +81,7 @@ export const nodeRunner = Effect.gen(function*() {
     const stored: ArtifactRef = yield* store.put(table)
     return stored
   })
+  return { readInputs, run }
 })
 
 /** Passes on the first report, the last, and between them no more than one per period. */
