@@ -37,6 +37,8 @@ export interface Progress {
   readonly done: number
   readonly total: number
   readonly unit: string
+  /** What a person should know of this execution, e.g. `continued from step 400`. */
+  readonly note?: string
 }
 
 /** The tables that `run` receives, projected to the columns that the node declares. */
@@ -129,10 +131,26 @@ export interface InstanceOptions {
   readonly name?: string
 }
 
+/**
+ * What a node is called with and gives. Only the compiler sees it, under `~contract` of a node: it is how the changes of a
+ * variant know the node's types.
+ */
+export interface Contract<out Config, out In extends Inputs, out Out extends TableType.Any> {
+  readonly config: Config
+  readonly inputs: In
+  readonly output: Out
+}
+
+/** A node with its contract. */
+export interface Typed<out Config, out In extends Inputs, out Out extends TableType.Any> extends Any {
+  readonly "~contract"?: Contract<Config, In, Out>
+}
+
 /** A node that reads tables. */
 export interface Transform<Config, In extends Inputs, Out extends TableType.Any> {
   <Given>(config: Config, inputs: Wires<In, Given>, options?: InstanceOptions): Handle<Out>
   readonly definition: Definition
+  readonly "~contract"?: Contract<Config, In, Out>
 }
 
 /** A node without inputs. Its config may be left out when every field has a default. */
@@ -142,6 +160,7 @@ export interface Source<Config, Out extends TableType.Any> {
       : [config: Config, inputs?: Readonly<Record<string, never>>, options?: InstanceOptions]
   ): Handle<Out>
   readonly definition: Definition
+  readonly "~contract"?: Contract<Config, {}, Out>
 }
 
 /** What `make` gives: a `Source` when there are no inputs, else a `Transform`. */
