@@ -13,6 +13,7 @@ import { DatabaseSync, type SQLInputValue } from "node:sqlite"
 import { makeFolder } from "../../artifacts/MakeFolder.ts"
 import { ActionRow, ExecutionRow, InputRow, PartitionRow, RunRow, type RunStatus } from "./CatalogRows.ts"
 import { migrations } from "./CatalogSchema.ts"
+import { checksumColumn, hasChecksum, intact, rowChecksum } from "./RowChecksum.ts"
 
 /** The catalog could not be read or written. */
 export class CatalogError extends Schema.TaggedError<CatalogError>()("CatalogError", {
@@ -22,20 +23,26 @@ export class CatalogError extends Schema.TaggedError<CatalogError>()("CatalogErr
 }) {
   override get message(): string {
     const reason = this.cause instanceof Error ? this.cause.message : String(this.cause)
-    return `The run catalog ${this.path} could not be used to ${this.operation} (${reason}). ${remedy(reason)}`
+    return `The run catalog ${this.path} could not be used to ${this.operation} (${reason}). ${
+      remedy(reason, this.path)
+    }`
   }
 }
 
-const remedy = (reason: string): string =>
+const remedy = (reason: string, path: string): string =>
   /readonly|read-only|permission|EACCES|EPERM|EROFS|unable to open|ENOTDIR|EEXIST|ENOENT/i.test(reason)
     ? "Check that this directory can be written, or name another store with --store."
     : /locked|busy/i.test(reason)
     ? "Another gemflow process holds it; wait for that to end and try again."
-    : /not a database|malformed|corrupt/i.test(reason)
-    ? "Move the file away and run again: results are computed anew."
+    : /not a database|malformed|corrupt|damaged/i.test(reason)
+    ? setAside(path)
     : /full/i.test(reason)
     ? "Free some disk space and run again."
-    : "Run again; if it stays, move the file away and results are computed anew."
+    : `Run again. If it stays: ${setAside(path)}`
+
+const setAside = (path: string): string =>
+  `Move the file away (mv ${path} ${path}.damaged, and so ${path}-wal and ${path}-shm where they are) and run again: `
+  + "artifacts stay in the store, results are computed anew."
 
 /** The end of a run, as counted by the executor. */
 export interface RunEnd {
@@ -82,6 +89,13 @@ export interface Service {
   readonly latestRunOf: (pipeline: string, node: string) => Effect.Effect<RunRow | undefined, CatalogError>
   readonly memo: (kind: string, name: string) => Effect.Effect<unknown, CatalogError>
   readonly setMemo: (kind: string, name: string, value: unknown) => Effect.Effect<void, CatalogError>
+  /** Rows of a question that has its SQL elsewhere. `operation` continues "could not be used to …". */
+  readonly query: <S extends Schema.ConstraintDecoder<unknown>>(
+    operation: string,
+    schema: S,
+    sql: string,
+    ...values: ReadonlyArray<SQLInputValue>
+  ) => Effect.Effect<ReadonlyArray<S["Type"]>, CatalogError>
 }
 
 /** Milliseconds to wait for another process's write. */
@@ -119,6 +133,8 @@ const connect = (location: string): DatabaseSync => {
   const database = new DatabaseSync(location)
   try {
     database.exec(`PRAGMA busy_timeout = ${busyTimeout}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL`)
+    // A page whose cells do not fit it is refused; a row that another replaces counts as deleted.
+    database.exec("PRAGMA cell_size_check = ON; PRAGMA recursive_triggers = ON")
     migrate(database)
     return database
   } catch (error) {
@@ -169,12 +185,15 @@ const service = (path: string, database: DatabaseSync): Service => {
     return made
   }
 
-  const insert = (table: string, row: { readonly [column: string]: SQLInputValue }, orReplace = false) => {
+  const insert = (
+    table: string,
+    given: { readonly [column: string]: SQLInputValue },
+    orElse: "" | "OR REPLACE" | "OR IGNORE" = ""
+  ) => {
+    const row = hasChecksum(table) ? { ...given, [checksumColumn]: rowChecksum(given) } : given
     const columns = Object.keys(row)
     statement(
-      `INSERT ${orReplace ? "OR REPLACE " : ""}INTO ${table} (${columns.join(", ")}) VALUES (${
-        columns.map(() => "?").join(", ")
-      })`
+      `INSERT ${orElse} INTO ${table} (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`
     ).run(...Object.values(row))
   }
 
@@ -184,16 +203,16 @@ const service = (path: string, database: DatabaseSync): Service => {
     ...values: Array<SQLInputValue>
   ) => {
     const row = statement(sql).get(...values)
-    return row === undefined ? undefined : Schema.decodeUnknownSync(schema)(row)
+    return row === undefined ? undefined : Schema.decodeUnknownSync(schema)(intact(row))
   }
 
   const all = <S extends Schema.ConstraintDecoder<unknown>>(
     schema: S,
     sql: string,
-    ...values: Array<SQLInputValue>
+    ...values: ReadonlyArray<SQLInputValue>
   ) => {
     const decode = Schema.decodeUnknownSync(schema)
-    return statement(sql).all(...values).map((row): S["Type"] => decode(row))
+    return statement(sql).all(...values).map((row): S["Type"] => decode(intact(row)))
   }
 
   return {
@@ -201,11 +220,16 @@ const service = (path: string, database: DatabaseSync): Service => {
     startRun: (run) => attempt("note a new run", () => insert("runs", encodeRun(run))),
     finishRun: (end) =>
       attempt("note the end of a run", () => {
-        statement("UPDATE runs SET finished_at = ?, status = ?, executed = ?, cached = ?, failed = ? WHERE run = ?")
-          .run(end.finishedAt, end.status, end.executed, end.cached, end.failed, end.run)
+        const { cached, executed, failed, finishedAt, status } = end
+        const run = first(RunRow, "SELECT * FROM runs WHERE run = ?", end.run)
+        if (run === undefined) return
+        const row = encodeRun({ ...run, finished_at: finishedAt, status, executed, cached, failed })
+        statement(
+          "UPDATE runs SET finished_at = ?, status = ?, executed = ?, cached = ?, failed = ?, checksum = ? WHERE run = ?"
+        ).run(finishedAt, status, executed, cached, failed, rowChecksum(row), end.run)
       }),
     recordAction: (action) =>
-      attempt(`note a partition of ${action.node}`, () => insert("actions", encodeAction(action), true)),
+      attempt(`note a partition of ${action.node}`, () => insert("actions", encodeAction(action), "OR REPLACE")),
     partitions: (keyDigest) =>
       attempt(
         "list the partitions of an action",
@@ -215,27 +239,25 @@ const service = (path: string, database: DatabaseSync): Service => {
       attempt(`note the end of node ${execution.node}`, () =>
         transaction(database, () => {
           if (action !== undefined) {
-            insert("actions", encodeAction(action), true)
+            insert("actions", encodeAction(action), "OR REPLACE")
             statement("DELETE FROM partitions WHERE key_digest = ?").run(action.key_digest)
             for (const partition of partitions) insert("partitions", { ...partition })
           }
-          insert("executions", encodeExecution(execution), true)
-          const place = { run: execution.run, node: execution.node }
-          for (const input of inputs) insert("execution_inputs", { ...place, ...input }, true)
-          if (execution.key_digest !== null && execution.output !== null) {
-            insert("latest_keys", { pipeline, node: execution.node, key_digest: execution.key_digest }, true)
+          insert("executions", encodeExecution(execution), "OR REPLACE")
+          const { key_digest, node, output, run } = execution
+          for (const input of inputs) insert("execution_inputs", { run, node, ...input }, "OR REPLACE")
+          if (key_digest !== null && output !== null) {
+            insert("latest_keys", { pipeline, node, key_digest }, "OR REPLACE")
+            for (const input of inputs) insert("derivations", { ...input, node, output, key_digest }, "OR IGNORE")
           }
         })),
     action: (keyDigest) =>
       attempt("look up a key", () => first(ActionRow, "SELECT * FROM actions WHERE key_digest = ?", keyDigest)),
     latest: (pipeline, node) =>
-      attempt("look up a node's last key", () =>
-        first(
-          ActionRow,
-          "SELECT actions.* FROM latest_keys JOIN actions USING (key_digest) WHERE pipeline = ? AND latest_keys.node = ?",
-          pipeline,
-          node
-        )),
+      attempt("look up a node's last key", () => {
+        const last = first(LatestKey, "SELECT * FROM latest_keys WHERE pipeline = ? AND node = ?", pipeline, node)
+        return last && first(ActionRow, "SELECT * FROM actions WHERE key_digest = ?", last.key_digest)
+      }),
     runs: (limit = 1_000_000) =>
       attempt(
         "list the runs",
@@ -271,13 +293,15 @@ const service = (path: string, database: DatabaseSync): Service => {
     memo: (kind, name) =>
       attempt(
         "look up a memo",
-        () => first(Memo, "SELECT value FROM memos WHERE kind = ? AND name = ?", kind, name)?.value
+        () => first(Memo, "SELECT * FROM memos WHERE kind = ? AND name = ?", kind, name)?.value
       ),
     setMemo: (kind, name, value) =>
-      attempt("keep a memo", () => insert("memos", { kind, name, value: JSON.stringify(value) }, true))
+      attempt("keep a memo", () => insert("memos", { kind, name, value: JSON.stringify(value) }, "OR REPLACE")),
+    query: (operation, schema, sql, ...values) => attempt(operation, () => all(schema, sql, ...values))
   }
 }
 
+const LatestKey = Schema.Struct({ key_digest: Schema.String })
 const Memo = Schema.Struct({ value: Schema.fromJsonString(Schema.Unknown) })
 const encodeRun = Schema.encodeSync(RunRow)
 const encodeExecution = Schema.encodeSync(ExecutionRow)

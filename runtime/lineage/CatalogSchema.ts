@@ -91,5 +91,58 @@ export const migrations: ReadonlyArray<string> = [
     row_count     INTEGER NOT NULL,
     PRIMARY KEY (key_digest, position)
   ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  -- What the disk altered is found when it is read: a checksum of each row (RowChecksum.ts), null in rows from before.
+  ALTER TABLE runs ADD COLUMN checksum INTEGER;
+  ALTER TABLE executions ADD COLUMN checksum INTEGER;
+  ALTER TABLE execution_inputs ADD COLUMN checksum INTEGER;
+  ALTER TABLE actions ADD COLUMN checksum INTEGER;
+  ALTER TABLE latest_keys ADD COLUMN checksum INTEGER;
+  ALTER TABLE memos ADD COLUMN checksum INTEGER;
+  ALTER TABLE partitions ADD COLUMN checksum INTEGER;
+
+  -- Which artifact was computed from which, once however often it was found cached: lineage across runs, both ways.
+  CREATE TABLE derivations (
+    artifact   TEXT NOT NULL,               -- digest of the artifact read
+    output     TEXT NOT NULL,               -- digest of the artifact that was computed from it
+    key_digest TEXT NOT NULL,               -- of the action
+    input      TEXT NOT NULL,
+    position   INTEGER NOT NULL,
+    source     TEXT NOT NULL,               -- the instance that made the artifact read
+    node       TEXT NOT NULL,               -- the instance that read it
+    checksum   INTEGER,
+    PRIMARY KEY (artifact, key_digest, input, position, output)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX derivations_by_output ON derivations (output);
+  INSERT OR IGNORE INTO derivations (artifact, output, key_digest, input, position, source, node)
+    SELECT artifact, output, key_digest, input, position, source, node
+    FROM execution_inputs JOIN executions USING (run, node)
+    WHERE output IS NOT NULL AND key_digest IS NOT NULL;
+
+  -- How many rows there should be, where rows that a damaged page hides would otherwise not be missed.
+  CREATE TABLE tallies (
+    kind  TEXT NOT NULL,                    -- runs | readers
+    name  TEXT NOT NULL,                    -- of readers, the artifact's digest
+    count INTEGER NOT NULL,
+    PRIMARY KEY (kind, name)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO tallies SELECT 'runs', '', count(*) FROM runs;
+  INSERT INTO tallies SELECT 'readers', artifact, count(*) FROM derivations GROUP BY artifact;
+  CREATE TRIGGER tally_run AFTER INSERT ON runs BEGIN
+    UPDATE tallies SET count = count + 1 WHERE kind = 'runs';
+  END;
+  CREATE TRIGGER untally_run AFTER DELETE ON runs BEGIN
+    UPDATE tallies SET count = count - 1 WHERE kind = 'runs';
+  END;
+  CREATE TRIGGER tally_reader AFTER INSERT ON derivations BEGIN
+    INSERT INTO tallies VALUES ('readers', NEW.artifact, 1) ON CONFLICT DO UPDATE SET count = count + 1;
+  END;
+  CREATE TRIGGER untally_reader AFTER DELETE ON derivations BEGIN
+    UPDATE tallies SET count = count - 1 WHERE kind = 'readers' AND name = OLD.artifact;
+  END;
+
+  CREATE INDEX actions_by_output ON actions (output);
+  CREATE INDEX runs_by_start ON runs (started_at);
   `
 ]
