@@ -37,13 +37,19 @@ export class ArtifactStore extends Context.Service<ArtifactStore, {
   readonly prepare: Effect.Effect<void, StoreError>
   /** Stores a table. The directories that its rows refer to must be stored already. */
   readonly put: <T extends TableType.Any>(table: Table<T>) => Effect.Effect<ArtifactRef, StoreError>
-  /** Reads a table, or the columns of it that `type` has. Its bytes are checked on the first reading in a process. */
+  /**
+   * Reads the columns of a table that `type` has; the others are not read. Each column is checked against its digest when a
+   * process first reads it.
+   */
   readonly get: <T extends TableType.Any>(
     type: T,
     digest: string
   ) => Effect.Effect<Table<T>, ArtifactAbsent | TableMismatch | StoreError>
-  /** Reads a table with all its columns, whatever its type. */
-  readonly open: (digest: string) => Effect.Effect<Table<TableType.Any>, ArtifactAbsent | StoreError>
+  /** Reads a table, whatever its type, with all its columns or those named. Names that it has not are left out. */
+  readonly open: (
+    digest: string,
+    columns?: ReadonlyArray<string>
+  ) => Effect.Effect<Table<TableType.Any>, ArtifactAbsent | StoreError>
   readonly describe: (digest: string) => Effect.Effect<ArtifactRef, ArtifactAbsent | StoreError>
   /** Where the Arrow file of a table is, or would be. */
   readonly path: (digest: string) => string
@@ -83,16 +89,13 @@ const makeStore = (root: string): ArtifactStore["Service"] => {
         return yield* new StoreError({ operation: `store a table of type ${table.type.name}`, path: root, cause })
       }
     }
-    if (!(yield* tables.verify(digest))) yield* tables.write(digest, manifest, table.arrow)
+    if (!(yield* tables.verify(digest))) yield* tables.write(digest, manifest, table)
     return yield* Effect.catchTag(
       tables.describe(digest),
       "ArtifactAbsent",
       (cause) => new StoreError({ operation: "write an artifact", path: tables.path(digest), cause })
     )
   })
-
-  const get = <T extends TableType.Any>(type: T, digest: string) =>
-    Effect.flatMap(tables.open(digest), (table) => table.project(type)).pipe(Effect.withSpan("ArtifactStore.get"))
 
   const has = Effect.fn("ArtifactStore.has")(function*(digest: string) {
     const table = yield* Effect.catchTag(tables.describe(digest), "ArtifactAbsent", () => Effect.void)
@@ -111,7 +114,7 @@ const makeStore = (root: string): ArtifactStore["Service"] => {
     root,
     prepare,
     put,
-    get,
+    get: tables.get,
     open: tables.open,
     describe: tables.describe,
     path: tables.path,

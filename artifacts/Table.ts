@@ -83,13 +83,29 @@ export class Table<T extends TableType.Any> {
             throw mismatch(type, name, row, `${batch.numRows} rows`, `${given?.length ?? 0}`)
           }
           const chunk = isStoredAs(found.type, column) ? given : rewrite(type, name, column, given, row)
-          const wrong = checkChunk(column, chunk)
-          if (wrong !== undefined) {
-            const at = wrong.index === undefined ? undefined : row + wrong.index
-            throw mismatch(type, `${name}${wrong.fault.path}`, at, wrong.fault.expected, wrong.fault.found)
-          }
-          batches[position++]?.push(chunk)
+          batches[position++]?.push(checkedChunk(type, name, column, chunk, row))
           row += batch.numRows
+        }
+      }
+      return new Table(type, assemble(type, batches))
+    })
+
+  /**
+   * A table of chunks of Arrow data, per batch one for each column of the type, in order. They are checked, and kept without
+   * copying.
+   */
+  static readonly fromChunks = <T extends TableType.Any>(
+    type: T,
+    batches: ReadonlyArray<ReadonlyArray<Chunk>>
+  ): Effect.Effect<Table<T>, TableMismatch> =>
+    attempt(() => {
+      for (const [position, [name, column]] of Object.entries(type.columns).entries()) {
+        let row = 0
+        for (const batch of batches) {
+          const chunk = batch[position]
+          if (chunk === undefined) throw mismatch(type, name, row, "a chunk per batch", "none")
+          checkedChunk(type, name, column, chunk, row)
+          row += chunk.length
         }
       }
       return new Table(type, assemble(type, batches))
@@ -121,8 +137,19 @@ export class Table<T extends TableType.Any> {
   }
 
   /** This table with the columns of another type, in its order, sharing the buffers. */
-  readonly project = <U extends TableType.Any>(type: U): Effect.Effect<Table<U>, TableMismatch> =>
-    Table.fromArrow(type, this.arrow)
+  readonly project = <U extends TableType.Any>(type: U): Effect.Effect<Table<U>, TableMismatch> => {
+    const own: Column.Fields = this.type.columns
+    const names = Object.keys(own)
+    const columns = Object.entries<Column.Any>(type.columns)
+    // What this table's columns were checked for holds of them in another table too.
+    const fits = columns.every(([name, column]) => own[name] !== undefined && Column.satisfies(own[name], column))
+    if (!fits) return Table.fromArrow(type, this.arrow)
+    const positions = columns.map(([name]) => names.indexOf(name))
+    const batches = this.arrow.batches.filter(({ numRows }) => numRows > 0).map(({ data }) =>
+      positions.flatMap((position) => data.children[position] ?? [])
+    )
+    return Effect.sync(() => new Table(type, assemble(type, batches)))
+  }
 
   /** The Arrow data of a column, a chunk per record batch. */
   readonly chunks = (name: string): ReadonlyArray<Chunk> => {
@@ -149,6 +176,14 @@ export class Table<T extends TableType.Any> {
     }
     return values
   }
+}
+
+/** The chunk, when it holds what the column may hold. */
+const checkedChunk = (type: TableType.Any, name: string, column: Column.Any, chunk: Chunk, firstRow: number): Chunk => {
+  const wrong = checkChunk(column, chunk)
+  if (wrong === undefined) return chunk
+  const at = wrong.index === undefined ? undefined : firstRow + wrong.index
+  throw mismatch(type, `${name}${wrong.fault.path}`, at, wrong.fault.expected, wrong.fault.found)
 }
 
 /** Batches of chunks, a chunk per column, as an Arrow table with the type's own schema. */

@@ -1,12 +1,14 @@
 /** The tables of a store: `objects/aa/<digest>/table.arrow` with `manifest.json` beside it. Loads Arrow when it must. */
-import type * as Arrow from "apache-arrow"
 import * as Effect from "effect/Effect"
-import { createHash } from "node:crypto"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import * as fs from "node:fs/promises"
 import * as path from "node:path"
 import type { ArtifactRef } from "./ArtifactStore.ts"
-import { canonicalJson } from "./CanonicalJson.ts"
-import { StoredTable, type TableManifest } from "./Manifest.ts"
+import { canonicalJson, digestJson } from "./CanonicalJson.ts"
+import * as Column from "./Column.ts"
+import { StoredTable, TableLayout, type TableManifest } from "./Manifest.ts"
+import { columnsOf } from "./StoredColumn.ts"
 import { readManifest } from "./StoredManifest.ts"
 import { ArtifactAbsent, type StoreError } from "./StoreError.ts"
 import * as Files from "./StoreFiles.ts"
@@ -20,13 +22,25 @@ const stamp = (file: string) =>
     return { size, text: `${ino} ${size} ${mtimeMs}` }
   })
 
+const decodeLayout = Schema.decodeUnknownOption(TableLayout)
+
+const storedTypes = (layout: TableLayout): ReadonlyArray<string> =>
+  Object.entries(columnsOf(layout.columns)).map(([name, column]) => `${name} ${Column.render(column)}`)
+
 export const tableStore = (root: string) => {
   const tablePath = (digest: string) => path.join(Files.objectPath(root, digest), "table.arrow")
   const quarantine = (digest: string) => Files.quarantine(root, [Files.objectPath(root, digest)])
   const absent = (digest: string, reason: string) => new ArtifactAbsent({ digest, path: tablePath(digest), reason })
 
-  // Files whose bytes this process has checked, by their stamp, so that each is hashed once.
-  const checked = new Map<string, string>()
+  // Columns that this process has checked, by the stamp of the file they were read from, so that each is hashed once.
+  const checked = new Map<string, { readonly stamp: string; readonly columns: Set<string> }>()
+  const checkedColumns = (digest: string, stamp: string): Set<string> => {
+    const known = checked.get(digest)
+    if (known?.stamp === stamp) return known.columns
+    const columns = new Set<string>()
+    checked.set(digest, { stamp, columns })
+    return columns
+  }
 
   /** What is stored of a table, if its file has the size that was written. */
   const locate = (digest: string): Effect.Effect<StoredTable, ArtifactAbsent | StoreError> =>
@@ -47,51 +61,95 @@ export const tableStore = (root: string) => {
     return { digest, table, columns, numRows, bytes: file.bytes, directories } satisfies ArtifactRef
   })
 
-  const open = Effect.fn("ArtifactStore.open")(function*(
-    digest: string
-  ): Effect.fn.Return<Table<TableType.Any>, ArtifactAbsent | StoreError> {
-    const { file } = yield* locate(digest)
-    const { parseArrowFile } = yield* Effect.promise(() => import("./ArrowFile.ts"))
-    const before = yield* stamp(tablePath(digest))
-    const bytes = yield* Files.attemptExisting(
-      "read an artifact",
-      tablePath(digest),
-      () => Files.readWhole(tablePath(digest))
-    )
-    if (bytes === undefined || before === undefined) return yield* absent(digest, "its file is gone")
-    if (checked.get(digest) !== before.text && createHash("sha256").update(bytes).digest("hex") !== file.sha256) {
-      // Another process may have found the same and put a good one in its place: that one must stay.
-      const now = yield* stamp(tablePath(digest))
-      if (now?.text !== before.text) return yield* open(digest)
-      yield* quarantine(digest)
-      return yield* absent(digest, "it was altered, and is in quarantine now")
-    }
-    // Bytes as this program wrote them that do not parse are a defect of the program.
-    const table = yield* Effect.orDie(parseArrowFile(bytes))
-    checked.set(digest, before.text)
-    return table
-  })
+  /** The columns of a stored table, and where they are in its file. */
+  const layoutOf = ({ file, manifest }: StoredTable): TableLayout | undefined => {
+    const layout = Option.getOrUndefined(decodeLayout(file.layout))
+    if (layout === undefined || digestJson(layout) !== file.layoutDigest) return undefined
+    const types = storedTypes(layout)
+    const isThat = types.length === manifest.columns.length
+      && manifest.columns.every(({ name, type }, index) => types[index] === `${name} ${type}`)
+    return isThat ? layout : undefined
+  }
 
-  /** Whether the file's bytes are those written, and the content in them that of the digest. */
-  const verify = (digest: string): Effect.Effect<boolean, StoreError> =>
+  /** Moves a table away, unless another process has found the same and put a good one in its place: that one must stay. */
+  const replaced = (digest: string, stampBefore: string) =>
     Effect.gen(function*() {
-      checked.delete(digest)
-      const table = yield* Effect.catchTag(open(digest), "ArtifactAbsent", () => Effect.void)
-      if (table === undefined) return false
-      const { digestTable } = yield* Effect.promise(() => import("./Digest.ts"))
-      if (digestTable(table).digest === digest) return true
+      const now = yield* stamp(tablePath(digest))
+      if (now !== undefined && now.text !== stampBefore) return true
       yield* quarantine(digest)
       return false
     })
 
+  /** Reads the columns that `choose` takes, and checks each against its digest when this process first reads it. */
+  const read = (
+    digest: string,
+    choose: (names: ReadonlyArray<string>) => ReadonlyArray<string>
+  ): Effect.Effect<Table<TableType.Any>, ArtifactAbsent | StoreError> =>
+    Effect.gen(function*() {
+      const stored = yield* locate(digest)
+      const layout = layoutOf(stored)
+      const before = yield* stamp(tablePath(digest))
+      if (before === undefined) return yield* absent(digest, "its file is gone")
+      const again = Effect.suspend(() => read(digest, choose))
+      const altered = absent(digest, "it was altered, and is in quarantine now")
+      if (layout === undefined) return (yield* replaced(digest, before.text)) ? yield* again : yield* altered
+      const { readTable } = yield* Effect.promise(() => import("./ReadTable.ts"))
+      const known = checkedColumns(digest, before.text)
+      const names = choose(layout.columns.map(({ name }) => name))
+      const table = yield* Files.attemptExisting(
+        "read an artifact",
+        tablePath(digest),
+        () => readTable(tablePath(digest), stored.manifest, layout, names, known)
+      )
+      if (table === undefined) return yield* absent(digest, "its file is gone")
+      if (table === "altered") return (yield* replaced(digest, before.text)) ? yield* again : yield* altered
+      names.forEach((name) => known.add(name))
+      return table
+    })
+
+  const open = Effect.fn("ArtifactStore.open")((digest: string, names?: ReadonlyArray<string>) =>
+    read(digest, (stored) => names === undefined ? stored : stored.filter((name) => names.includes(name)))
+  )
+
+  const get = Effect.fn("ArtifactStore.get")(function*<T extends TableType.Any>(type: T, digest: string) {
+    const table = yield* open(digest, Object.keys(type.columns))
+    return yield* table.project(type)
+  })
+
+  /** Whether the whole file is as it was written, and its content that of the digest. */
+  const verify = (digest: string): Effect.Effect<boolean, StoreError> =>
+    Effect.gen(function*() {
+      checked.delete(digest)
+      const sound = yield* Effect.catchTag(
+        Effect.gen(function*() {
+          const stored = yield* locate(digest)
+          const layout = layoutOf(stored)
+          if (layout === undefined) return false
+          for (const { name } of layout.columns) yield* open(digest, [name])
+          const { frameOf } = yield* Effect.promise(() => import("./ReadTable.ts"))
+          const file = tablePath(digest)
+          const frame = yield* Files.attemptExisting("read an artifact", file, () =>
+            frameOf(file, layout, stored.file.bytes))
+          return frame === stored.file.frame
+        }),
+        "ArtifactAbsent",
+        () =>
+          Effect.undefined
+      )
+      if (sound === false) {
+        yield* quarantine(digest)
+      }
+      return sound === true
+    })
+
   /** Writes a table that is not there. If another process does so meanwhile, its table stays. */
-  const write = (
+  const write = <T extends TableType.Any>(
     digest: string,
     manifest: TableManifest,
-    arrow: Arrow.Table
+    table: Table<T>
   ): Effect.Effect<void, StoreError> =>
     Effect.gen(function*() {
-      const { writeArrowFile } = yield* Effect.promise(() => import("./ArrowFile.ts"))
+      const { writeArrowFile } = yield* Effect.promise(() => import("./ArrowFileWriter.ts"))
       const object = Files.objectPath(root, digest)
       yield* Files.withTemporary(root, (temporary) =>
         Effect.gen(function*() {
@@ -100,7 +158,7 @@ export const tableStore = (root: string) => {
             await fs.mkdir(temporary)
             const file = await Files.writeFlushed(
               path.join(temporary, "table.arrow"),
-              (handle) => writeArrowFile(handle, arrow)
+              (handle) => writeArrowFile(handle, table)
             )
             const text = canonicalJson({ manifest, file } satisfies StoredTable)
             await Files.writeFlushed(path.join(temporary, "manifest.json"), (handle) => handle.writeFile(text))
@@ -113,5 +171,5 @@ export const tableStore = (root: string) => {
         }))
     })
 
-  return { path: tablePath, describe, open, verify, write }
+  return { path: tablePath, describe, open, get, verify, write }
 }

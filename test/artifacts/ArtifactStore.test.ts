@@ -68,6 +68,10 @@ describe("tables", () => {
         expect(yield* other.describe(ref.digest)).toEqual(ref)
         expect((yield* other.get(Scores, ref.digest)).rows()).toEqual(table.rows())
         const picked = yield* other.get(TableType.pick(Scores, "score"), ref.digest)
+        expect(Object.keys((yield* other.open(ref.digest, ["terms", "id", "nothing"])).type.columns)).toEqual([
+          "id",
+          "terms"
+        ])
         expect(picked.rows()).toEqual([{ score: 1 }, { score: 2 }])
         expect((yield* other.open(ref.digest)).type).toEqual(Scores)
         expect(fs.readdirSync(path.join(root, "tmp"))).toEqual([])
@@ -139,23 +143,6 @@ describe("a damaged object", () => {
           const again = yield* store.put(yield* scores(1))
           expect(again.digest).toBe(digest)
           expect(yield* (yield* reopen).verify(digest)).toBe(true)
-        })
-      )
-  )
-
-  const flips = [8, 100, 300, 600, 1000]
-  it.effect.each(flips)(
-    "with the byte at %i flipped is never read as good",
-    (position) =>
-      withStore(({ reopen, store }) =>
-        Effect.gen(function*() {
-          const { digest } = yield* store.put(yield* scores(1))
-          const file = store.path(digest)
-          const bytes = fs.readFileSync(file)
-          bytes[position % bytes.length] = (bytes[position % bytes.length] ?? 0) ^ 0x55
-          fs.writeFileSync(file, bytes)
-          const read = yield* Effect.result((yield* reopen).get(Scores, digest))
-          expect(read).toMatchObject({ _tag: "Failure", failure: { _tag: "ArtifactAbsent" } })
         })
       )
   )
