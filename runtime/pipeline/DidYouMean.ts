@@ -14,6 +14,19 @@ export const didYouMean = (typed: string, known: Iterable<string>): string | und
   return best
 }
 
+/** The known names that are most like a mistyped one, at most `count`, in the order in which they are known. */
+export const nearest = (typed: string, known: Iterable<string>, count: number): ReadonlyArray<string> => {
+  const names = [...known]
+  if (names.length <= count) return names
+  const distances = new Map(names.map((name) => [name, unlikeness(typed.toLowerCase(), name.toLowerCase())]))
+  const closest = names.toSorted((a, b) => (distances.get(a) ?? 0) - (distances.get(b) ?? 0)).slice(0, count)
+  return names.filter((name) => closest.includes(name))
+}
+
+// A part of a name is a likely way to mean it, whatever else the name says.
+const unlikeness = (typed: string, name: string): number =>
+  name.includes(typed) || typed.includes(name) ? 0 : editDistance(typed, name) / Math.max(typed.length, name.length)
+
 /** The fewest insertions, deletions, substitutions and swaps of neighbouring letters that turn one into the other. */
 const editDistance = (from: string, to: string): number => {
   let beforeRow: ReadonlyArray<number> = []

@@ -52,11 +52,13 @@ type Verdict<Required, Given> = Given extends Handle<infer Provided>
   : never
   : "This input takes the table of a node: write what calling the node returned."
 
-type Missing<Required extends TableType.Any, Provided extends TableType.Any> =
+/** The columns that are required and not provided. */
+export type Missing<Required extends TableType.Any, Provided extends TableType.Any> =
   & Exclude<keyof Required["columns"], keyof Provided["columns"]>
   & string
 
-type Mistyped<Required extends TableType.Any, Provided extends TableType.Any> =
+/** The columns that are provided with another type than is required. */
+export type Mistyped<Required extends TableType.Any, Provided extends TableType.Any> =
   & {
     readonly [Name in keyof Required["columns"]]: Name extends keyof Provided["columns"]
       ? Provided["columns"][Name] extends Required["columns"][Name] ? never : Name

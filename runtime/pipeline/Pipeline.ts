@@ -1,10 +1,17 @@
 import * as TableType from "../../artifacts/TableType.ts"
-import { collect, type NodeCall } from "./Builder.ts"
+import { collect, type Collected, type NodeCall, refusePromise } from "./Builder.ts"
 import { didYouMean } from "./DidYouMean.ts"
 import { type Handle, isHandle } from "./Handle.ts"
-import { renderLocation } from "./Location.ts"
+import { locate, renderLocation } from "./Location.ts"
 import type { Definition } from "./Node.ts"
-import { DuplicateNodeName, InputMismatch, NotAPipeline, UnknownInput } from "./PipelineError.ts"
+import {
+  DuplicateNodeName,
+  ForeignHandle,
+  InputMismatch,
+  InvalidDefinition,
+  NotAPipeline,
+  UnknownInput
+} from "./PipelineError.ts"
 import { topologicalOrder } from "./TopologicalOrder.ts"
 
 const PipelineTypeId = "~gemflow/pipeline/Pipeline"
@@ -37,11 +44,24 @@ export interface Pipeline {
  * Defines a pipeline: every node called inside `define` becomes an instance of it, also one that nothing reads. What
  * `define` returns is the result, shown at the end of a run.
  *
- * @throws DuplicateNodeName, InputMismatch, UnknownInput, PipelineCycle: each names the line to look at.
+ * @throws DuplicateNodeName, InputMismatch, UnknownInput, ForeignHandle, PipelineCycle, InvalidDefinition: each names the
+ *   line to look at.
  */
 export const pipeline = (name: string, define: () => Handle<TableType.Any> | void): Pipeline => {
-  const { calls, returned } = collect(define)
-  return fromInstances(name, calls.map(toInstance), isHandle(returned) ? returned.instance : undefined)
+  const location = locate(pipeline)
+  const place = () => renderLocation(location())
+  const what = `pipeline(${JSON.stringify(name)}, …)`
+  const { calls, isForeign, returned } = collect(define)
+  const result: unknown = refusePromise(returned, what, place)
+  if (result !== undefined && (!isHandle(result) || isForeign(result))) {
+    const found = isHandle(result) ? `the output of ${result.instance}, called in another pipeline` : nounOf(result)
+    throw new InvalidDefinition({ place: place(), what, found })
+  }
+  const made = fromInstances(name, calls.map((call) => toInstance(call, isForeign)), result?.instance)
+  if (result !== undefined && !made.byName.has(result.instance)) {
+    throw new InvalidDefinition({ place: place(), what, found: `${result.instance}, which is not in the pipeline` })
+  }
+  return made
 }
 
 /**
@@ -54,7 +74,10 @@ export const reference = <T extends TableType.Any>(name: string, type: T): Handl
   type
 })
 
-/** A pipeline of given instances, in any order; checked as a whole. */
+/**
+ * A pipeline of given instances, in any order; checked as a whole, and frozen with its instances: what was checked stays
+ * so.
+ */
 export const fromInstances = (name: string, instances: ReadonlyArray<NodeInstance>, result?: string): Pipeline => {
   const byName = new Map<string, NodeInstance>()
   for (const instance of instances) {
@@ -66,13 +89,28 @@ export const fromInstances = (name: string, instances: ReadonlyArray<NodeInstanc
   }
   for (const instance of instances) checkInputs(instance, byName)
   const nodes = topologicalOrder(name, instances, byName)
-  return { [PipelineTypeId]: PipelineTypeId, name, nodes, byName, ...(result === undefined ? {} : { result }) }
+  return frozen({ [PipelineTypeId]: PipelineTypeId, name, nodes, byName, ...(result === undefined ? {} : { result }) })
 }
+
+const frozen = (pipeline: Pipeline): Pipeline => {
+  for (const instance of pipeline.nodes) {
+    if (Object.isFrozen(instance)) continue
+    Object.values(instance.inputs).forEach(Object.freeze)
+    Object.freeze(instance.inputs)
+    Object.freeze(instance.config)
+    Object.freeze(instance)
+  }
+  Object.freeze(pipeline.nodes)
+  return Object.freeze(pipeline)
+}
+
+/** The same pipeline under another name. */
+export const rename = (pipeline: Pipeline, name: string): Pipeline => Object.freeze({ ...pipeline, name })
 
 /** The same graph with some instances replaced by ones of the same name and wiring. */
 export const replaceNodes = (pipeline: Pipeline, changed: ReadonlyMap<string, NodeInstance>): Pipeline => {
   const nodes = pipeline.nodes.map((instance) => changed.get(instance.name) ?? instance)
-  return { ...pipeline, nodes, byName: new Map(nodes.map((instance) => [instance.name, instance])) }
+  return frozen({ ...pipeline, nodes, byName: new Map(nodes.map((instance) => [instance.name, instance])) })
 }
 
 export const isPipeline = (value: unknown): value is Pipeline =>
@@ -82,7 +120,7 @@ export const isPipeline = (value: unknown): value is Pipeline =>
 export const exportedPipeline = (file: string, module: { readonly default?: unknown }): Pipeline => {
   const exported = module.default
   if (isPipeline(exported)) return exported
-  throw new NotAPipeline({ file, found: exported === undefined ? "missing" : `a ${typeof exported}` })
+  throw new NotAPipeline({ file, found: exported === undefined ? "missing" : nounOf(exported) })
 }
 
 /** The instances that an instance reads, each once, in the order of its inputs. */
@@ -96,7 +134,7 @@ export const inputType = (node: Definition, input: string): TableType.Any | unde
   return declared === undefined ? undefined : "_tag" in declared ? declared.type : declared
 }
 
-const toInstance = (call: NodeCall): NodeInstance => {
+const toInstance = (call: NodeCall, isForeign: Collected<unknown>["isForeign"]): NodeInstance => {
   const place = () => renderLocation(call.location())
   const mismatch = (input: string, expected: string, found: string) =>
     new InputMismatch({ place: place(), node: call.name, input, expected, found, columns: [] })
@@ -106,8 +144,9 @@ const toInstance = (call: NodeCall): NodeInstance => {
     const many = "_tag" in declared
     const handles: ReadonlyArray<unknown> = many && Array.isArray(wired) ? wired : [wired]
     inputs[input] = handles.map((handle) => {
-      if (isHandle(handle)) return handle.instance
-      throw mismatch(input, expectedTable(call.node, input), handle === undefined ? "nothing" : `a ${typeof handle}`)
+      if (!isHandle(handle)) throw mismatch(input, expectedTable(call.node, input), nounOf(handle))
+      if (!isForeign(handle)) return handle.instance
+      throw new ForeignHandle({ place: place(), node: call.name, input, found: handle.instance })
     })
   }
   for (const input of Object.keys(call.wires)) {
@@ -117,6 +156,16 @@ const toInstance = (call: NodeCall): NodeInstance => {
     }
   }
   return { name: call.name, node: call.node, config: call.config, inputs, place, writtenBy: {} }
+}
+
+/** What a value is, for errors. */
+const nounOf = (value: unknown): string => {
+  if (value === undefined) return "nothing"
+  if (value === null) return "null"
+  if (value instanceof Promise) return "a promise"
+  if (Array.isArray(value)) return "a list"
+  if (typeof value === "function") return "definition" in value ? "a node that was not called" : "a function"
+  return typeof value === "object" ? "an object" : `a ${typeof value}`
 }
 
 const checkInputs = (instance: NodeInstance, byName: ReadonlyMap<string, NodeInstance>): void => {

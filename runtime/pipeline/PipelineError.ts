@@ -22,6 +22,34 @@ export class NodeOutsidePipeline extends Schema.TaggedError<NodeOutsidePipeline>
   }
 }
 
+/** A handle that another pipeline's definition gave, or that no pipeline ever gave, is wired. */
+export class ForeignHandle extends Schema.TaggedError<ForeignHandle>()("ForeignHandle", {
+  place: Schema.String,
+  node: Schema.String,
+  input: Schema.String,
+  found: Schema.String
+}) {
+  override get message() {
+    return `${this.place}: input ${this.input} of ${this.node} is wired to ${this.found} of another pipeline; call that node `
+      + "in this pipeline too, in a function that both pipelines call."
+  }
+}
+
+/** The function that defines a pipeline, a scope or a round gives something that is no handle, a promise say. */
+export class InvalidDefinition extends Schema.TaggedError<InvalidDefinition>()("InvalidDefinition", {
+  place: Schema.String,
+  /** What is defined, e.g. `pipeline("gem", …)`. */
+  what: Schema.String,
+  found: Schema.String
+}) {
+  override get message() {
+    return this.found === "a promise"
+      ? `${this.place}: the function in ${this.what} is async, and what it calls after an await would be in no pipeline; make `
+        + "it a plain function, and await what it needs before (top-level await works)."
+      : `${this.place}: the function in ${this.what} returns ${this.found}; return what calling a node returned, or nothing.`
+  }
+}
+
 /** Two instances have one name. */
 export class DuplicateNodeName extends Schema.TaggedError<DuplicateNodeName>()("DuplicateNodeName", {
   place: Schema.String,
@@ -69,8 +97,12 @@ export class InputMismatch extends Schema.TaggedError<InputMismatch>()("InputMis
         : `column ${column} is ${found}, not ${expected}`
     )
     const detail = columns.length === 0 ? "" : `: ${columns.join(", ")}`
+    // Tables are compared by their columns: one of the same name may lack some.
+    const remedy = columns.length === 0
+      ? `a node that makes ${this.expected}`
+      : `a node whose table has ${columns.length === 1 ? "this column" : "these columns"}`
     return `${this.place}: input ${this.input} of ${this.node} takes ${this.expected}, but is wired to `
-      + `${this.found}${detail}; wire it to a node that makes ${this.expected}.`
+      + `${this.found}${detail}; wire it to ${remedy}.`
   }
 }
 
@@ -136,22 +168,66 @@ export class UnknownNode extends Schema.TaggedError<UnknownNode>()("UnknownNode"
   place: Schema.String,
   node: Schema.String,
   pipeline: Schema.String,
-  nodes: Schema.Array(Schema.String),
+  /** Names in the pipeline, without scopes: all, or those most like the one that was written. */
+  nearest: Schema.Array(Schema.String),
+  /** How many nodes the pipeline has. */
+  count: Schema.Int,
   suggestion: Schema.optionalKey(Schema.String)
 }) {
   override get message() {
     const meant = this.suggestion === undefined ? "" : ` Did you mean ${this.suggestion}?`
-    return `${this.place}: pipeline ${this.pipeline} has no node ${this.node}.${meant} It has ${listed(this.nodes)}.`
+    const nodes = this.count === 0
+      ? "It has no nodes."
+      : `It has ${this.count} ${this.count === 1 ? "node" : "nodes"}, such as ${this.nearest.join(", ")}.`
+    return `${this.place}: pipeline ${this.pipeline} has no node ${this.node}.${meant} ${nodes}`
   }
 }
 
-/** A `--set` is not of the form NODE.FIELD=VALUE, or a variant's key not NODE.FIELD. */
+/** A change of a variant means all instances of a node, and the pipeline has none. */
+export class NodeNotUsed extends Schema.TaggedError<NodeNotUsed>()("NodeNotUsed", {
+  place: Schema.String,
+  node: Schema.String,
+  pipeline: Schema.String
+}) {
+  override get message() {
+    return `${this.place}: pipeline ${this.pipeline} does not use the node ${this.node}; change a node that it calls (one `
+      + "that was swapped in before counts, one that was swapped out does not)."
+  }
+}
+
+/** `seeds` finds no node with a seed. */
+export class NothingToReseed extends Schema.TaggedError<NothingToReseed>()("NothingToReseed", {
+  place: Schema.String,
+  pipeline: Schema.String,
+  /** The nodes that were named; none means all that are not exact. */
+  nodes: Schema.Array(Schema.String)
+}) {
+  override get message() {
+    const of = this.nodes.length === 0
+      ? `pipeline ${this.pipeline} has no node that is seeded or sampled and has a config field seed`
+      : `${this.nodes.join(", ")} ${this.nodes.length === 1 ? "has" : "have"} no config field seed`
+    return `${this.place}: ${of}; name the nodes whose seeds count, seeds(3, Sample).`
+  }
+}
+
+/** A grid's axis, level or option cannot be. */
+export class InvalidGrid extends Schema.TaggedError<InvalidGrid>()("InvalidGrid", {
+  place: Schema.String,
+  problem: Schema.String
+}) {
+  override get message() {
+    return `${this.place}: ${this.problem}`
+  }
+}
+
+/** A `--set` is not of the form NODE.FIELD=VALUE, or a `--vary` not NODE.FIELD=VALUE,VALUE. */
 export class MalformedSetting extends Schema.TaggedError<MalformedSetting>()("MalformedSetting", {
   place: Schema.String,
   expected: Schema.String
 }) {
   override get message() {
-    return `${this.place} is not of the form ${this.expected}, as in entropy-score.lambda=0.5.`
+    const example = this.expected.endsWith(",…") ? "0.1,0.5" : "0.5"
+    return `${this.place} is not of the form ${this.expected}, as in entropy-score.lambda=${example}.`
   }
 }
 
@@ -184,9 +260,10 @@ export type PipelineError =
   | NotAPipeline
   | InvalidNodeConfig
   | UnknownNode
+  | NodeNotUsed
+  | NothingToReseed
+  | InvalidGrid
+  | ForeignHandle
+  | InvalidDefinition
   | MalformedSetting
   | CannotDrop
-
-// A pipeline may have thousands of nodes; a sentence has room for some.
-const listed = (names: ReadonlyArray<string>): string =>
-  names.length <= 40 ? names.join(", ") : `${names.slice(0, 40).join(", ")} and ${names.length - 40} more`

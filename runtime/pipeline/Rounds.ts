@@ -1,5 +1,5 @@
 import type * as TableType from "../../artifacts/TableType.ts"
-import { withPrefix } from "./Builder.ts"
+import { refusePromise, withPrefix } from "./Builder.ts"
 import type { Handle } from "./Handle.ts"
 import { locate, type Location, renderLocation } from "./Location.ts"
 import { checkName } from "./NodeName.ts"
@@ -51,7 +51,8 @@ const unroll = <T extends TableType.Any>(
   const handles: Array<Handle<T>> = []
   for (let number = 1; number <= count; number++) {
     const previous = handles.at(-1) ?? initial
-    handles.push(withPrefix(`${name}-${number}/`, () => round(previous, number)))
+    const handle = withPrefix(`${name}-${number}/`, () => round(previous, number))
+    handles.push(refusePromise(handle, `rounds(${count}, …)`, () => renderLocation(location())))
   }
   return handles
 }

@@ -1,12 +1,13 @@
 import * as Result from "effect/Result"
-import { didYouMean } from "./DidYouMean.ts"
+import { didYouMean, nearest } from "./DidYouMean.ts"
 import { type NodeInstance, type Pipeline, upstreamOf } from "./Pipeline.ts"
 import { UnknownNode } from "./PipelineError.ts"
 
 /**
  * The instances that a name on the command line means: the instance of exactly that name, else all instances of the
- * node of that name or with that name in any round (`sample` for `round-1/sample` and `round-2/sample`). `place` says
- * where the name was written, for the error.
+ * node of that name or with that name in any scope (`sample` for `round-1/sample` and `round-2/sample`, `round-1/sample`
+ * for `lambda=0.5/round-1/sample`), else all instances in the scope of that name (`round-1`). `place` says where the name
+ * was written, for the error.
  */
 export const matching = (
   pipeline: Pipeline,
@@ -15,11 +16,14 @@ export const matching = (
 ): Result.Result<readonly [NodeInstance, ...Array<NodeInstance>], UnknownNode> => {
   const exact = pipeline.byName.get(name)
   if (exact !== undefined) return Result.succeed([exact])
-  const [first, ...others] = pipeline.nodes.filter((instance) =>
-    instance.node.name === name || unscopedName(instance) === name
-  )
+  const ending = `/${name}`
+  const named = pipeline.nodes.filter((instance) => instance.node.name === name || instance.name.endsWith(ending))
+  const [first, ...others] = named.length > 0 ? named : within(pipeline, name)
   return first === undefined ? Result.fail(unknownNode(pipeline, name, place)) : Result.succeed([first, ...others])
 }
+
+const within = (pipeline: Pipeline, scope: string): ReadonlyArray<NodeInstance> =>
+  pipeline.nodes.filter(({ name }) => name.startsWith(`${scope}/`) || name.includes(`/${scope}/`))
 
 /** For questions about one node: the last of the instances that a name means, and the others that were meant. */
 export const matchingOne = (
@@ -67,7 +71,6 @@ export const select = (
 export const unscopedName = (instance: NodeInstance): string => instance.name.slice(instance.name.lastIndexOf("/") + 1)
 
 const unknownNode = (pipeline: Pipeline, node: string, place: string): UnknownNode => {
-  const names = pipeline.nodes.map(({ name }) => name)
   const known = new Set(pipeline.nodes.flatMap((instance) => [
     instance.name,
     unscopedName(instance),
@@ -78,7 +81,11 @@ const unknownNode = (pipeline: Pipeline, node: string, place: string): UnknownNo
     place,
     node,
     pipeline: pipeline.name,
-    nodes: names,
+    nearest: nearest(node, new Set(pipeline.nodes.map(unscopedName)), listedNames),
+    count: pipeline.nodes.length,
     ...(suggestion === undefined ? {} : { suggestion })
   })
 }
+
+/** So many names a sentence has room for. */
+const listedNames = 8

@@ -1,4 +1,5 @@
 import * as Result from "effect/Result"
+import { homedir } from "node:os"
 import { resolve } from "node:path"
 import { checkField, show } from "./Config.ts"
 import { didYouMean } from "./DidYouMean.ts"
@@ -12,7 +13,7 @@ export type SettingError = MalformedSetting | UnknownNode | InvalidNodeConfig
 /**
  * Applies `--set NODE.FIELD=VALUE` in order, the last one winning. A value is read as JSON where the field accepts that
  * (`0.5`, `true`, `[1,2]`, `"quoted"`), else as the text itself. A relative input path starts at `directory`, the
- * absolute path of the current directory.
+ * absolute path of the current directory; `~/` is the home folder, which a shell does not expand after `=`.
  */
 export const applySettings = (
   pipeline: Pipeline,
@@ -28,18 +29,16 @@ export const applySettings = (
   return Result.succeed(applied)
 }
 
-/** Sets a field of all instances that `node` means to an encoded value; `place` says who asked, for errors. */
+/** Sets a field of some instances to an encoded value; `place` says who asked, for errors. */
 export const setField = (
   pipeline: Pipeline,
-  node: string,
+  instances: ReadonlyArray<NodeInstance>,
   field: string,
   place: string,
   valueFor: (instance: NodeInstance) => Result.Result<unknown, InvalidNodeConfig>
-): Result.Result<Pipeline, SettingError> => {
-  const matched = matching(pipeline, node, place)
-  if (Result.isFailure(matched)) return Result.fail(matched.failure)
+): Result.Result<Pipeline, InvalidNodeConfig> => {
   const changed = new Map<string, NodeInstance>()
-  for (const instance of matched.success) {
+  for (const instance of instances) {
     if (!Object.hasOwn(instance.node.config.fields, field)) return Result.fail(unknownField(instance, field, place))
     const value = valueFor(instance)
     if (Result.isFailure(value)) return Result.fail(value.failure)
@@ -73,24 +72,57 @@ const applySetting = (
   setting: string,
   directory: string
 ): Result.Result<Pipeline, SettingError> => {
-  const [, node, field, text] = /^([^.=]+)\.([^.=]+)=(.*)$/s.exec(setting) ?? []
   const place = `--set ${setting}`
-  if (node === undefined || field === undefined || text === undefined) {
-    return Result.fail(new MalformedSetting({ place, expected: "NODE.FIELD=VALUE" }))
-  }
+  const parts = splitSetting(pipeline, setting)
+  if (parts === undefined) return Result.fail(new MalformedSetting({ place, expected: "NODE.FIELD=VALUE" }))
+  const { field, node, text } = parts
+  const matched = matching(pipeline, node, place)
+  if (Result.isFailure(matched)) return Result.fail(matched.failure)
   return setField(
     pipeline,
-    node,
+    matched.success,
     field,
     place,
     (instance) =>
       Result.map(
         parseValue(instance, field, place, text),
         (value) =>
-          typeof value === "string" && Object.hasOwn(instance.node.files, field) ? resolve(directory, value) : value
+          typeof value === "string" && Object.hasOwn(instance.node.files, field)
+            ? absolutePath(directory, value)
+            : value
       )
   )
 }
+
+/**
+ * NODE.FIELD=VALUE, cut. Names of a grid's nodes hold the characters that cut (`lambda=0.5/rank.model=plackett-luce`), so
+ * the scopes that the pipeline has are recognised first; and a value may hold anything.
+ */
+export const splitSetting = (
+  pipeline: Pipeline,
+  setting: string
+): { readonly node: string; readonly field: string; readonly text: string } | undefined => {
+  const scope = scopeOf(pipeline, setting)
+  const [, name, field, text] = /^([^.=]+)\.([^.=]+)=(.*)$/s.exec(setting.slice(scope.length)) ?? []
+  return name === undefined || field === undefined || text === undefined
+    ? undefined
+    : { node: scope + name, field, text }
+}
+
+/** The longest `scope/` of an instance of the pipeline with which a setting begins; empty when none does. */
+const scopeOf = (pipeline: Pipeline, setting: string): string => {
+  let longest = ""
+  if (!setting.includes("/")) return longest
+  for (const { name } of pipeline.nodes) {
+    const scope = name.slice(0, name.lastIndexOf("/") + 1)
+    if (scope.length > longest.length && setting.startsWith(scope)) longest = scope
+  }
+  return longest
+}
+
+/** A path as it would be typed in a shell that is in `directory`: `~` is the home folder there. */
+const absolutePath = (directory: string, path: string): string =>
+  path === "~" || path.startsWith("~/") ? resolve(homedir(), path.slice(2)) : resolve(directory, path)
 
 const parseValue = (instance: NodeInstance, field: string, place: string, text: string) => {
   const json = parseJson(text)

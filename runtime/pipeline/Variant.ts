@@ -1,39 +1,43 @@
 import * as Result from "effect/Result"
 import * as TableType from "../../artifacts/TableType.ts"
+import type { Change, Target } from "./Change.ts"
+import { decodeConfig } from "./Config.ts"
 import { locate, renderLocation } from "./Location.ts"
-import type { Any } from "./Node.ts"
-import { fromInstances, type NodeInstance, type Pipeline } from "./Pipeline.ts"
-import { CannotDrop, InputMismatch, MalformedSetting } from "./PipelineError.ts"
+import { fromInstances, type NodeInstance, type Pipeline, rename } from "./Pipeline.ts"
+import { CannotDrop, InputMismatch, NodeNotUsed, NothingToReseed } from "./PipelineError.ts"
 import { matching } from "./Select.ts"
 import { acceptedValue, setField } from "./Settings.ts"
 
-/** A node to swap in, with its own config; a bare node keeps the fields that both nodes have. */
-export type Replacement = Any | { readonly node: Any; readonly config: Readonly<Record<string, unknown>> }
-
-/** How a variant differs from its pipeline. Nodes are named as in `--set`: `sample` means that node in every round. */
-export interface Changes {
-  /** The name of the new pipeline. */
-  readonly name: string
-  /** Takes nodes out; what reads them reads the one input of theirs that has the same columns. */
-  readonly drop?: ReadonlyArray<string>
-  /** Puts another node with the same contract in a node's place, under the same instance name and wiring. */
-  readonly swap?: Readonly<Record<string, Replacement>>
-  /** Config fields, `NODE.FIELD`, and their values as the node's config is written. */
-  readonly set?: Readonly<Record<string, unknown>>
+/**
+ * Another pipeline, with the changes applied in the order in which they are written. Nodes that are not touched and read
+ * nothing that is keep their keys, so what the two pipelines share runs once.
+ *
+ * @throws UnknownNode, NodeNotUsed, InvalidNodeConfig, CannotDrop, InputMismatch, NothingToReseed
+ */
+export const variant = (base: Pipeline, name: string, ...changes: ReadonlyArray<Change>): Pipeline => {
+  const location = locate(variant)
+  return applyChanges(base, name, changes, () => `${renderLocation(location())}: variant ${name}`)
 }
 
-/**
- * Another pipeline that differs in the given ways: first `drop`, then `swap`, then `set`. Nodes that are not touched and
- * read nothing that is keep their keys, so what the two pipelines share runs once.
- *
- * @throws UnknownNode, MalformedSetting, InvalidNodeConfig, CannotDrop, InputMismatch
- */
-export const variant = (base: Pipeline, changes: Changes): Pipeline => {
-  const location = locate(variant)
-  const place = () => `${renderLocation(location())}: variant ${changes.name}`
-  const dropped = drop(base, changes.drop ?? [], place)
-  const swapped = swap(dropped, changes.swap ?? {}, place)
-  return { ...set(swapped, changes.set ?? {}, place), name: changes.name }
+/** As `variant`; `place` says who asked, for errors. */
+export const applyChanges = (
+  base: Pipeline,
+  name: string,
+  changes: ReadonlyArray<Change>,
+  place: () => string
+): Pipeline => rename(changes.reduce((pipeline, change) => apply(pipeline, change, place), base), name)
+
+const apply = (pipeline: Pipeline, change: Change, place: () => string): Pipeline => {
+  switch (change._tag) {
+    case "Set":
+      return set(pipeline, change, place)
+    case "Swap":
+      return swap(pipeline, change, place)
+    case "Drop":
+      return drop(pipeline, change, place)
+    case "Reseed":
+      return reseed(pipeline, change, place)
+  }
 }
 
 const orThrow = <A, E extends Error>(result: Result.Result<A, E>): A => {
@@ -41,57 +45,63 @@ const orThrow = <A, E extends Error>(result: Result.Result<A, E>): A => {
   return result.success
 }
 
-const set = (pipeline: Pipeline, fields: Readonly<Record<string, unknown>>, place: () => string): Pipeline => {
+/** What a target is called in errors. */
+const nameOf = (target: Target): string => typeof target === "string" ? target : target.definition.name
+
+const instancesOf = (pipeline: Pipeline, target: Target, place: string): ReadonlyArray<NodeInstance> => {
+  if (typeof target === "string") return orThrow(matching(pipeline, target, place))
+  const instances = pipeline.nodes.filter(({ node }) => node === target.definition)
+  if (instances.length > 0) return instances
+  throw new NodeNotUsed({ place, node: nameOf(target), pipeline: pipeline.name })
+}
+
+type Of<Tag extends Change["_tag"]> = Extract<Change, { readonly _tag: Tag }>
+
+const set = (pipeline: Pipeline, { fields, target }: Of<"Set">, place: () => string): Pipeline => {
   let changed = pipeline
-  for (const [target, value] of Object.entries(fields)) {
-    const [, node, field] = /^([^.=]+)\.([^.=]+)$/.exec(target) ?? []
-    if (node === undefined || field === undefined) {
-      throw new MalformedSetting({ place: `${place()}, set "${target}"`, expected: "NODE.FIELD" })
-    }
-    const where = `${place()}, set ${target}`
+  for (const [field, value] of Object.entries(fields)) {
+    // A field that is left undefined is one that is not set, as in a call of the node.
+    if (value === undefined) continue
+    const where = `${place()}, set ${nameOf(target)}.${field}`
+    const instances = instancesOf(changed, target, where)
     changed = orThrow(
-      setField(changed, node, field, where, (instance) => acceptedValue(instance, field, where, value))
+      setField(changed, instances, field, where, (instance) => acceptedValue(instance, field, where, value))
     )
   }
   return changed
 }
 
-const swap = (pipeline: Pipeline, swaps: Readonly<Record<string, Replacement>>, place: () => string): Pipeline => {
+const swap = (pipeline: Pipeline, { config, node, target }: Of<"Swap">, place: () => string): Pipeline => {
   const replaced = new Map<string, NodeInstance>()
-  for (const [name, replacement] of Object.entries(swaps)) {
-    for (const instance of orThrow(matching(pipeline, name, `${place()}, swap ${name}`))) {
-      replaced.set(instance.name, replace(instance, replacement, place))
+  for (const instance of instancesOf(pipeline, target, `${place()}, swap ${nameOf(target)}`)) {
+    const shared = Object.entries(instance.config).filter(([field]) => Object.hasOwn(node.config.fields, field))
+    const inputs: Record<string, ReadonlyArray<string>> = {}
+    for (const [input, declared] of Object.entries(node.inputs)) {
+      const wired = instance.inputs[input]
+      if (wired === undefined || (!("_tag" in declared) && wired.length !== 1)) {
+        const expected = `a table ${"_tag" in declared ? declared.type.name : declared.name}`
+        const found = wired === undefined
+          ? `nothing (${instance.node.name} has no such input)`
+          : `${wired.length} tables`
+        throw new InputMismatch({ place: place(), node: instance.name, input, expected, found, columns: [] })
+      }
+      inputs[input] = wired
     }
+    replaced.set(instance.name, {
+      name: instance.name,
+      node,
+      config: config ?? Object.fromEntries(shared),
+      inputs,
+      place,
+      writtenBy: {}
+    })
   }
-  if (replaced.size === 0) return pipeline
   const nodes = pipeline.nodes.map((instance) => replaced.get(instance.name) ?? instance)
   return fromInstances(pipeline.name, nodes, pipeline.result)
 }
 
-const replace = (instance: NodeInstance, replacement: Replacement, place: () => string): NodeInstance => {
-  const node = "definition" in replacement ? replacement.definition : replacement.node.definition
-  const shared = Object.entries(instance.config).filter(([field]) => Object.hasOwn(node.config.fields, field))
-  const config = "definition" in replacement ? Object.fromEntries(shared) : replacement.config
-  const inputs: Record<string, ReadonlyArray<string>> = {}
-  for (const [input, declared] of Object.entries(node.inputs)) {
-    const wired = instance.inputs[input]
-    if (wired === undefined || (!("_tag" in declared) && wired.length !== 1)) {
-      const expected = `a table ${"_tag" in declared ? declared.type.name : declared.name}`
-      const found = wired === undefined ? `nothing (${instance.node.name} has no such input)` : `${wired.length} tables`
-      throw new InputMismatch({ place: place(), node: instance.name, input, expected, found, columns: [] })
-    }
-    inputs[input] = wired
-  }
-  return { name: instance.name, node, config, inputs, place, writtenBy: {} }
-}
-
-const drop = (pipeline: Pipeline, names: ReadonlyArray<string>, place: () => string): Pipeline => {
-  if (names.length === 0) return pipeline
-  const unwanted = new Set(
-    names.flatMap((name) =>
-      orThrow(matching(pipeline, name, `${place()}, drop ${name}`)).map((instance) => instance.name)
-    )
-  )
+const drop = (pipeline: Pipeline, { target }: Of<"Drop">, place: () => string): Pipeline => {
+  const unwanted = new Set(instancesOf(pipeline, target, `${place()}, drop ${nameOf(target)}`))
   /** What stands in for a dropped instance. */
   const standIns = new Map<string, string>()
   const standIn = (name: string) => standIns.get(name) ?? name
@@ -101,29 +111,61 @@ const drop = (pipeline: Pipeline, names: ReadonlyArray<string>, place: () => str
     const inputs = Object.fromEntries(
       Object.entries(instance.inputs).map(([input, wired]) => [input, wired.map(standIn)])
     )
-    if (!unwanted.has(instance.name)) {
-      kept.push({ ...instance, inputs })
-      continue
-    }
-    const candidates = Object.entries(inputs).flatMap(([input, wired]) => {
-      const [only, ...more] = wired
-      const upstream = only === undefined || more.length > 0 ? undefined : pipeline.byName.get(only)
-      if (upstream === undefined) return []
-      return TableType.missingColumns(upstream.node.output, instance.node.output).length === 0
-        ? [{ input, upstream: upstream.name }]
-        : []
-    })
-    const [candidate, ...others] = candidates
-    if (candidate === undefined || others.some(({ upstream }) => upstream !== candidate.upstream)) {
-      throw new CannotDrop({
-        place: place(),
-        node: instance.name,
-        output: instance.node.output.name,
-        inputs: candidates.map(({ input }) => input)
-      })
-    }
-    standIns.set(instance.name, candidate.upstream)
+    if (unwanted.has(instance)) standIns.set(instance.name, standInFor(pipeline, instance, inputs, place))
+    else kept.push({ ...instance, inputs })
   }
   const result = pipeline.result === undefined ? undefined : standIn(pipeline.result)
   return fromInstances(pipeline.name, kept, result)
+}
+
+/** The one instance it reads that has all columns of its output. */
+const standInFor = (
+  pipeline: Pipeline,
+  instance: NodeInstance,
+  inputs: NodeInstance["inputs"],
+  place: () => string
+): string => {
+  const candidates = Object.entries(inputs).flatMap(([input, wired]) => {
+    const [only, ...more] = wired
+    const upstream = only === undefined || more.length > 0 ? undefined : pipeline.byName.get(only)
+    if (upstream === undefined) return []
+    return TableType.missingColumns(upstream.node.output, instance.node.output).length === 0
+      ? [{ input, upstream: upstream.name }]
+      : []
+  })
+  const [candidate, ...others] = candidates
+  if (candidate !== undefined && others.every(({ upstream }) => upstream === candidate.upstream)) {
+    return candidate.upstream
+  }
+  throw new CannotDrop({
+    place: place(),
+    node: instance.name,
+    output: instance.node.output.name,
+    inputs: candidates.map(({ input }) => input)
+  })
+}
+
+const reseed = (pipeline: Pipeline, { add, targets }: Of<"Reseed">, place: () => string): Pipeline => {
+  const where = `${place()}, seeds`
+  const meant = targets.length > 0
+    ? new Set(targets.flatMap((target) => instancesOf(pipeline, target, where)))
+    : new Set(pipeline.nodes.filter(({ node }) => node.determinism !== "exact"))
+  const seeded = pipeline.nodes.filter((instance) =>
+    meant.has(instance) && Object.hasOwn(instance.node.config.fields, "seed")
+  )
+  if (seeded.length === 0) {
+    throw new NothingToReseed({ place: where, pipeline: pipeline.name, nodes: targets.map(nameOf) })
+  }
+  if (add === 0) return pipeline
+  const seedFor = (instance: NodeInstance) => acceptedValue(instance, "seed", where, (seedOf(instance) + add) % 2 ** 32)
+  return orThrow(setField(pipeline, seeded, "seed", where, seedFor))
+}
+
+/** The seed that an instance has, its default when none is written; 0 where it will not decode, which planning tells. */
+const seedOf = (instance: NodeInstance): number => {
+  const decoded = Result.getOrUndefined(decodeConfig(instance, "/"))
+  const seed = typeof decoded?.value === "object" && decoded.value !== null && "seed" in decoded.value
+    ? decoded.value.seed
+    : undefined
+  return typeof seed === "number" ? seed : 0
 }

@@ -59,7 +59,7 @@ describe("applySettings", () => {
   it("refuses unknown nodes and fields with a guess and the list", () => {
     expect(failure("entropy-scor.lambda=1")).toMatchObject({ _tag: "UnknownNode", suggestion: "entropy-score" })
     expect(failure("entropy-scor.lambda=1").message).toMatch(
-      /^--set entropy-scor\.lambda=1: pipeline base has no node entropy-scor\. Did you mean entropy-score\? It has pairs, /
+      /^--set entropy-scor\.lambda=1: pipeline base has no node entropy-scor\. Did you mean entropy-score\? It has 11 nodes, such as pairs, /
     )
     expect(failure("entropy-score.lamda=1")).toMatchObject({ _tag: "InvalidNodeConfig", suggestion: "lambda" })
     expect(failure("entropy-score.lamda=1").message).toContain("expects one of the fields lambda, over")

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { Node, pipeline, rounds, variant } from "gemflow"
+import { type Change, drop, Node, pipeline, rounds, set, swap, variant } from "gemflow"
 import {
   Candidates,
   Compare,
@@ -38,7 +38,7 @@ const BradleyTerry = Node.make("bradley-terry", {
 
 describe("variant", () => {
   it("sets fields of a new pipeline and leaves the other as it was", () => {
-    const changed = variant(base, { name: "half", set: { "entropy-score.lambda": 0.5, "filter.keep": 1 } })
+    const changed = variant(base, "half", set(EntropyScore, { lambda: 0.5 }), set("filter", { keep: 1 }))
     expect(changed.name).toBe("half")
     expect(changed.byName.get("entropy-score")?.config).toEqual({ lambda: 0.5 })
     expect(changed.byName.get("filter")?.config).toEqual({ keep: 1 })
@@ -47,33 +47,33 @@ describe("variant", () => {
   })
 
   it("swaps a node under its name and wiring, keeping the fields that both have", () => {
-    const swapped = variant(base, { name: "bt", swap: { rank: BradleyTerry } })
+    const swapped = variant(base, "bt", swap(Rank, BradleyTerry))
     expect(swapped.byName.get("rank")).toMatchObject({
       node: BradleyTerry.definition,
       config: { method: "true-skill" },
       inputs: { scores: ["entropy-score"] }
     })
-    const configured = variant(base, { name: "bt", swap: { rank: { node: BradleyTerry, config: { prior: 2 } } } })
+    const configured = variant(base, "bt", swap("rank", BradleyTerry, { prior: 2 }))
     expect(configured.byName.get("rank")?.config).toEqual({ prior: 2 })
   })
 
   it("sets fields of what was swapped in", () => {
-    const both = variant(base, { name: "bt", swap: { rank: BradleyTerry }, set: { "rank.prior": 3 } })
+    const both = variant(base, "bt", swap(Rank, BradleyTerry), set(BradleyTerry, { prior: 3 }))
     expect(both.byName.get("rank")?.config).toEqual({ method: "true-skill", prior: 3 })
   })
 
   it("refuses to swap in a node with another contract", () => {
-    expect(() => variant(base, { name: "wrong", swap: { rank: EntropyScore } })).toThrow(
+    expect(() => variant(base, "wrong", swap("rank", EntropyScore))).toThrow(
       /Variant\.test\.ts:\d+: variant wrong: input candidates of rank takes a table Candidates.*has no such input/
     )
     const ranksNothing = Node.make("scores", { ...BradleyTerry.definition, output: Candidates, run: none })
-    expect(() => variant(base, { name: "wrong", swap: { rank: ranksNothing } })).toThrow(
+    expect(() => variant(base, "wrong", swap("rank", ranksNothing))).toThrow(
       /input ranking of filter takes a table Ranking, but is wired to the table Candidates of rank: column rank \(int32\)/
     )
   })
 
   it("drops a node whose readers can read its input", () => {
-    const dropped = variant(base, { name: "unfiltered", drop: ["filter"] })
+    const dropped = variant(base, "unfiltered", drop(Filter))
     expect(dropped.nodes.map(({ name }) => name)).toEqual(["pairs", "sample", "entropy-score", "rank", "compare"])
     expect(dropped.byName.get("compare")?.inputs).toEqual({ rankings: ["rank"] })
     expect(dropped.result).toBe("rank")
@@ -87,17 +87,17 @@ describe("variant", () => {
         return Step({}, { steps: [Step({}, { steps: [first] }, { name: "second" })] }, { name: "last" })
       })
     })
-    const dropped = variant(looped, { name: "short", drop: ["first", "second"] })
+    const dropped = variant(looped, "short", drop("first"), drop("second"))
     expect(dropped.nodes.map(({ inputs, name }) => [name, inputs["steps"]])).toEqual([
       ["start", []],
       ["round-1/last", ["start"]],
       ["round-2/last", ["round-1/last"]]
     ])
-    expect(variant(looped, { name: "none", drop: ["last", "first", "second"] }).result).toBe("start")
+    expect(variant(looped, "none", drop("last"), drop("first"), drop("second")).result).toBe("start")
   })
 
   it("refuses to drop what no single input can stand in for", () => {
-    expect(() => variant(base, { name: "wrong", drop: ["rank"] })).toThrow(
+    expect(() => variant(base, "wrong", drop("rank"))).toThrow(
       /none of its inputs has the columns of Ranking/
     )
     const merged = pipeline("merged", () => {
@@ -110,18 +110,33 @@ describe("variant", () => {
       })
       both({}, { left: a, right: b })
     })
-    expect(() => variant(merged, { name: "wrong", drop: ["both"] })).toThrow(/several of its inputs \(left, right\)/)
+    expect(() => variant(merged, "wrong", drop("both"))).toThrow(/several of its inputs \(left, right\)/)
   })
 
-  it.each([
-    [{ set: { "rnak.method": 1 } }, /Did you mean rank\?/],
-    [{ set: { "rank.methd": "x" } }, /did you mean method\?/],
-    [{ set: { "rank.method": 5 } }, /set rank\.method: field method of rank expects string, found 5/],
-    [{ set: { rank: 5 } }, /set "rank" is not of the form NODE\.FIELD/],
-    [{ swap: { rnak: BradleyTerry } }, /swap rnak: pipeline base has no node rnak/],
-    [{ drop: ["fitler"] }, /drop fitler: .*Did you mean filter\?/]
-  ])("refuses %o", (changes, message) => {
-    expect(() => variant(base, { name: "wrong", ...changes })).toThrow(message)
+  it.each<[Change, RegExp]>([
+    [set("rnak", { method: 1 }), /Did you mean rank\?/],
+    [set("rank", { methd: "x" }), /did you mean method\?/],
+    [set("rank", { method: 5 }), /set rank\.method: field method of rank expects string, found 5/],
+    [set(Step, { weight: 1 }), /pipeline base does not use the node step/],
+    [swap("rnak", BradleyTerry), /swap rnak: pipeline base has no node rnak/],
+    [swap(Step, EntropyScore as never), /pipeline base does not use the node step/],
+    [drop("fitler"), /drop fitler: .*Did you mean filter\?/]
+  ])("refuses %o", (change, message) => {
+    expect(() => variant(base, "wrong", change)).toThrow(message)
+  })
+
+  it("changes what was swapped in under the name that it took, and no more what was swapped out", () => {
+    const swapped = swap(Rank, BradleyTerry)
+    expect(variant(base, "named", swapped, set("rank", { prior: 4 })).byName.get("rank")?.config).toMatchObject({
+      prior: 4
+    })
+    expect(() => variant(base, "wrong", swapped, set(Rank, { method: "mean" }))).toThrow(/does not use the node rank/)
+  })
+
+  it("tells the line of the variant that made a config which does not decode", () => {
+    expect(() => variant(base, "wrong", set("entropy-score", { lambda: "1" }))).toThrow(
+      /^\/.*Variant\.test\.ts:\d+: variant wrong, set entropy-score\.lambda: field lambda/
+    )
   })
 
   it.prop(
@@ -130,7 +145,7 @@ describe("variant", () => {
     ({ pick, random }) => {
       const target = random.nodes.at(pick % (random.nodes.length || 1))
       if (target === undefined) return
-      const changed = variant(random, { name: "changed", set: { [`${target.name}.weight`]: 7 } })
+      const changed = variant(random, "changed", set(target.name, { weight: 7 }))
       expect(changed.nodes.filter((instance, index) => instance !== random.nodes[index]).map(({ name }) => name))
         .toEqual([target.name])
       expect(changed.byName.get(target.name)?.inputs).toEqual(target.inputs)
