@@ -1,24 +1,15 @@
 /** The rows of a table for a terminal, intervals in one column with what they belong to. */
-import * as Schema from "effect/Schema"
 import type * as Column from "../../../artifacts/Column.ts"
 import type { Table } from "../../../artifacts/Table.ts"
 import type * as TableType from "../../../artifacts/TableType.ts"
 import { cell, isNumeric } from "./Cell.ts"
 import { count, formatInterval } from "./Numbers.ts"
+import type { ShownTable } from "./ShownTable.ts"
 import type { Style } from "./Style.ts"
 import { textTable } from "./TextTable.ts"
 
 /** No cell is wider than this; text columns may hold pages. */
 const widestCell = 60
-
-/** A table ready to be shown: what its cells say, before they are laid out for a window. */
-export const ShownTable = Schema.Struct({
-  columns: Schema.Array(Schema.Struct({ title: Schema.String, align: Schema.Literals(["left", "right"]) })),
-  rows: Schema.Array(Schema.Array(Schema.String)),
-  /** How many rows the table has beyond these. */
-  hidden: Schema.Int
-})
-export type ShownTable = typeof ShownTable.Type
 
 /** The first rows of a table, at most `limit`. */
 export const shownTable = (table: Table<TableType.Any>, limit: number): ShownTable => {

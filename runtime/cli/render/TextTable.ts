@@ -1,5 +1,5 @@
 /** Rows of text as aligned columns that fit the window. */
-import { displayWidth } from "effect/cli/CliOutput"
+import { displayWidth } from "./DisplayWidth.ts"
 import type { Style } from "./Style.ts"
 
 export interface TextColumn {
