@@ -14,8 +14,10 @@ import { decide, type Decision, type Reason } from "../pipeline/Plan.ts"
 import { makeClaims } from "./Claims.ts"
 import type { EventSink, RunFinished } from "./Event.ts"
 import { nodeExecutor } from "./ExecuteNode.ts"
+import { isMapped, type MappedInstance, type MappedNode, mappedNode, sourceOf } from "./MappedNode.ts"
 import { KeptLosingArtifacts, NodeFailure, sentence } from "./NodeFailure.ts"
 import { obtainAction, type Output } from "./Obtain.ts"
+import { partitionStream } from "./PartitionStream.ts"
 import { planningEnvironment, type PlanningOptions } from "./PlanningEnvironment.ts"
 import { runRecorder } from "./RunRecorder.ts"
 
@@ -56,6 +58,8 @@ export const execute = Effect.fn("Executor.execute")(function*(options: RunOptio
   const outputs = new Map<string, Output>()
   const failures: Array<NodeFailure> = []
   const restoring = keyedLock()
+  /** The partitions of mapped nodes, for the mapped nodes that read them. */
+  const streams = new Map(instances.filter(isMapped).map(({ name }) => [name, partitionStream()]))
 
   const output = (name: string): Output => present(outputs.get(name), name)
 
@@ -64,14 +68,32 @@ export const execute = Effect.fn("Executor.execute")(function*(options: RunOptio
       sources.map((source, position) => ({ input, position, source, artifact: output(source).digest }))
     )
 
+  const mappedOptions = { pipeline, store, environment, record, claims, executor, jobs, outputOf: output }
+  const mapped = (instance: MappedInstance) =>
+    mappedNode(instance, streams.get(instance.name) ?? partitionStream(), mappedOptions)
+
   /** Gets the output of a node whose inputs are known: from the store, or by executing the node when it has its turn. */
-  const obtainOnce = Effect.fnUntraced(function*(instance: NodeInstance, because: ReadonlyArray<Reason>) {
+  const obtainOnce = Effect.fnUntraced(function*(
+    instance: NodeInstance,
+    because: ReadonlyArray<Reason>,
+    begun: MappedNode | undefined
+  ) {
     const startedAt = yield* Clock.currentTimeMillis
     const decision: Decision = yield* decide(instance, environment, (upstream) => outputs.get(upstream)?.columns)
     const key = present(decision.key, instance.name)
     const keyDigest = present(decision.keyDigest, instance.name)
     const inputs = inputsOf(instance)
     const reasons = because.length > 0 ? because : decision.reasons
+    if (isMapped(instance)) {
+      const found = environment.forced(instance) ? undefined : yield* environment.known(keyDigest)
+      if (found?.present === true) yield* record.cached(instance, keyDigest, found, inputs, startedAt)
+      const parts = begun ?? (yield* mapped(instance))
+      outputs.set(
+        instance.name,
+        found?.present === true ? found : yield* parts.obtain(key, keyDigest, reasons, inputs)
+      )
+      return
+    }
     const artifactOf = (upstream: string) => output(upstream).digest
     const obtained = yield* obtainAction(claims, {
       keyDigest,
@@ -84,12 +106,16 @@ export const execute = Effect.fn("Executor.execute")(function*(options: RunOptio
       yield* record.cached(instance, keyDigest, obtained.output, inputs, startedAt)
     }
     outputs.set(instance.name, obtained.output)
-  })
+  }, Effect.scoped)
 
   /** As `obtainOnce`, and where an artifact that the node reads is lost, makes that again first. */
-  const obtain = (instance: NodeInstance, because: ReadonlyArray<Reason> = []): Effect.Effect<void, unknown> => {
+  const obtain = (
+    instance: NodeInstance,
+    because: ReadonlyArray<Reason> = [],
+    begun?: MappedNode
+  ): Effect.Effect<void, unknown> => {
     const attempt = (left: number): Effect.Effect<void, unknown> =>
-      Effect.catch(obtainOnce(instance, because), (error) => {
+      Effect.catch(obtainOnce(instance, because, begun), (error) => {
         if (!isArtifactAbsent(error)) return Effect.fail(error)
         if (left === 0) return new KeptLosingArtifacts({ node: instance.name, store: store.root, cause: error })
         return Effect.andThen(restoreInputs(instance), Effect.suspend(() => attempt(left - 1)))
@@ -111,20 +137,52 @@ export const execute = Effect.fn("Executor.execute")(function*(options: RunOptio
     yield* obtain(instance, [{ reason: "artifact-missing", details: [] }])
   })
 
+  const outcomeOf = (name: string) => Deferred.await(present(outcomes.get(name), name))
+
+  /**
+   * Lets a mapped node compute partitions while the mapped node that it reads is still at it. Undefined where it has to wait
+   * for the whole: also when it needs devices, of which the other may be in want.
+   */
+  const follow = Effect.fnUntraced(function*(instance: NodeInstance) {
+    if (!isMapped(instance) || instance.node.device) return undefined
+    const source = sourceOf(instance)
+    const stream = streams.get(source)
+    if (stream === undefined || Object.values(instance.inputs).flat().filter((name) => name === source).length > 1) {
+      return undefined
+    }
+    const others = yield* Effect.forEach(upstreamOf(instance).filter((name) => name !== source), outcomeOf)
+    if (others.some((outcome) => "failed" in outcome) || (yield* stream.at(0)) === undefined) return undefined
+    const { reasons } = yield* decide(instance, environment, (upstream) => outputs.get(upstream)?.columns)
+    const begun = yield* mapped(instance)
+    // What was lost is made again when the whole is obtained.
+    yield* begun.follow(stream, reasons).pipe(
+      Effect.catchIf(isArtifactAbsent, () => Effect.void)
+    )
+    return begun
+  })
+
+  /** @param ready is run when the inputs of the node are there */
+  const attain = Effect.fnUntraced(function*(instance: NodeInstance, ready: Effect.Effect<void>) {
+    const begun = yield* follow(instance)
+    const upstream = yield* Effect.forEach(upstreamOf(instance), outcomeOf)
+    const blocked = upstream.find((outcome) => "failed" in outcome)
+    if (blocked !== undefined) return blocked
+    yield* ready
+    yield* obtain(instance, [], begun)
+    return { done: true } satisfies Outcome
+  }, Effect.scoped)
+
   /** Sees a node through to its outcome, whatever happens to it. */
   const settle = Effect.fnUntraced(function*(instance: NodeInstance): Effect.fn.Return<Outcome> {
-    const upstream = yield* Effect.forEach(
-      upstreamOf(instance),
-      (name) => Deferred.await(present(outcomes.get(name), name))
-    )
-    const blocked = upstream.find((outcome) => "failed" in outcome)
-    if (blocked !== undefined && "failed" in blocked) {
-      yield* record.skipped(instance, blocked.failed)
-      return blocked
+    let startedAt = yield* Clock.currentTimeMillis
+    const ready = Effect.map(Clock.currentTimeMillis, (now) => {
+      startedAt = now
+    })
+    const exit = yield* Effect.exit(attain(instance, ready))
+    if (Exit.isSuccess(exit)) {
+      if ("failed" in exit.value) yield* record.skipped(instance, exit.value.failed)
+      return exit.value
     }
-    const startedAt = yield* Clock.currentTimeMillis
-    const exit = yield* Effect.exit(obtain(instance))
-    if (Exit.isSuccess(exit)) return { done: true }
     if (Cause.hasInterrupts(exit.cause)) return yield* Effect.interrupt
     const problem = sentence(exit.cause)
     failures.push(
@@ -138,9 +196,9 @@ export const execute = Effect.fn("Executor.execute")(function*(options: RunOptio
   yield* Effect.forEach(
     instances,
     (instance) =>
-      Effect.flatMap(
-        settle(instance),
-        (outcome) => Deferred.succeed(present(outcomes.get(instance.name), instance.name), outcome)
+      settle(instance).pipe(
+        Effect.ensuring(streams.get(instance.name)?.end ?? Effect.void),
+        Effect.flatMap((outcome) => Deferred.succeed(present(outcomes.get(instance.name), instance.name), outcome))
       ),
     {
       concurrency: "unbounded",

@@ -9,6 +9,7 @@ import type { NodeKey } from "../pipeline/Key.ts"
 import type { Progress } from "../pipeline/Node.ts"
 import { type NodeInstance, type Pipeline, upstreamOf } from "../pipeline/Pipeline.ts"
 import type { Reason } from "../pipeline/Plan.ts"
+import { Devices } from "./Devices.ts"
 import type { Event, EventSink, PartitionFinished, RunFinished } from "./Event.ts"
 import type { Output } from "./Obtain.ts"
 import { renderReasons } from "./Reasons.ts"
@@ -38,6 +39,12 @@ export interface MadePartition {
 /** What the output of a mapped node consists of. */
 export type PartitionOutput = Pick<PartitionRow, "output" | "partition_key" | "row_count">
 
+/** How the output of a mapped node came about: `cached` when no partition had to be executed. */
+export interface Assembled {
+  readonly status: "executed" | "cached"
+  readonly partitions: ReadonlyArray<PartitionOutput>
+}
+
 export type FinishedPartition = Omit<typeof PartitionFinished.Type, "type" | "node" | "kind">
 
 export interface RunDescription {
@@ -55,6 +62,7 @@ export type RunRecorder = Effect.Success<ReturnType<typeof runRecorder>>
 export const runRecorder = Effect.fn("RunRecorder.runRecorder")(function*(description: RunDescription) {
   const { file, instances, pipeline, settings, sink } = description
   const catalog = yield* Catalog
+  const devices = yield* Devices
   const runStartedAt = yield* Clock.currentTimeMillis
   const run = newRunId(runStartedAt)
   const statuses = new Map<string, ExecutionRow["status"]>()
@@ -101,6 +109,7 @@ export const runRecorder = Effect.fn("RunRecorder.runRecorder")(function*(descri
       pipeline: pipeline.name,
       file,
       store: description.store,
+      devices: devices.names,
       nodes: instances.map((instance) => ({ ...names(instance), inputs: upstreamOf(instance) }))
     })
   })
@@ -117,7 +126,8 @@ export const runRecorder = Effect.fn("RunRecorder.runRecorder")(function*(descri
       }
       yield* catalog.record({ pipeline: pipeline.name, execution, inputs })
       statuses.set(instance.name, "cached")
-      const event = { ...names(instance), digest, rows, durationMs: now - startedAt, reasons: [], details: [] }
+      const why = { reasons: [], details: [] }
+      const event = { ...names(instance), key: keyDigest, digest, rows, durationMs: now - startedAt, ...why }
       yield* emit({ type: "NodeFinished", status: "cached", ...event })
     }
   )
@@ -129,22 +139,22 @@ export const runRecorder = Effect.fn("RunRecorder.runRecorder")(function*(descri
     function*(
       { device, inputs, instance, key, keyDigest, reasons, startedAt }: Begun,
       made: ArtifactRef,
-      partitions: ReadonlyArray<PartitionOutput> = []
+      { partitions, status }: Assembled = { partitions: [], status: "executed" }
     ) {
       const now = yield* Clock.currentTimeMillis
-      const why = renderReasons(reasons)
+      const why = renderReasons(status === "executed" ? reasons : [])
       const { bytes, columns, digest, numRows: rows, table } = made
       const stored = { output: digest, row_count: rows, key_digest: keyDigest }
       yield* catalog.record({
         pipeline: pipeline.name,
-        execution: { ...row(instance, "executed", startedAt, now), ...stored, reasons: why.details, device },
+        execution: { ...row(instance, status, startedAt, now), ...stored, reasons: why.details, device },
         inputs,
         action: { ...stored, key, type: table, bytes, columns, run, node: instance.name, created_at: now },
         partitions: partitions.map((partition, position) => ({ key_digest: keyDigest, position, ...partition }))
       })
-      statuses.set(instance.name, "executed")
-      const event = { ...names(instance), digest, rows, durationMs: now - startedAt, ...why }
-      yield* emit({ type: "NodeFinished", status: "executed", ...event })
+      statuses.set(instance.name, status)
+      const event = { ...names(instance), key: keyDigest, digest, rows, durationMs: now - startedAt, ...why }
+      yield* emit({ type: "NodeFinished", status, ...event })
     }
   )
 
