@@ -20,22 +20,15 @@ export class NotRunYet extends Schema.TaggedError<NotRunYet>()("NotRunYet", {
   }
 }
 
-/** A run that the catalog does not know. */
-export class UnknownRun extends Schema.TaggedError<UnknownRun>()("UnknownRun", {
-  run: Schema.String,
-  store: Schema.String
-}) {
-  override get message(): string {
-    return `The store ${this.store} knows no run ${this.run}. List its runs with: gemflow runs`
-  }
-}
-
 const usageErrors: ReadonlySet<string> = new Set([
+  "AmbiguousRun",
   "CodeNotTraceable",
   "InputNotReadable",
   "InvalidNodeConfig",
+  "MalformedBetween",
   "MalformedSetting",
   "MixedDevices",
+  "NotInRun",
   "PipelineNotLoaded",
   "TooFewDevices",
   "UnknownNode",

@@ -23,12 +23,14 @@ import { styleOf } from "./render/Style.ts"
 import { runCommand } from "./RunCommand.ts"
 import { runsCommand } from "./RunsCommand.ts"
 import { showCommand } from "./ShowCommand.ts"
+import { whyCommand } from "./WhyCommand.ts"
 
 const gemflow = Command.make("gemflow").pipe(
   Command.withDescription("Declarative dataflow pipelines for LLM preference alignment."),
   Command.withSubcommands([
     runCommand,
     planCommand,
+    whyCommand,
     showCommand,
     lineageCommand,
     runsCommand,
