@@ -86,6 +86,7 @@ export const EntropyScore = Node.make("entropy-score", {
   inputs: { candidates: ScoredCandidates },
   output: EntropyScores,
   determinism: "exact",
+  map: { over: "candidates", by: "prompt_id", groups: 64 },
   run: Effect.fn("EntropyScore.run")(function*({ config, inputs }) {
     const rows: Array<TableType.Row<typeof EntropyScores>> = []
     for (const candidate of inputs.candidates.rows()) {

@@ -52,10 +52,11 @@ export const EvaluateAnswers = Node.make("evaluate-answers", {
   determinism: "seeded",
   device: true,
   devices: devicesOf,
-  run: Effect.fn("EvaluateAnswers.run")(function*({ config, inputs, progress }) {
+  map: { over: "pairs", by: "prompt_id", groups: 64 },
+  run: Effect.fn("EvaluateAnswers.run")(function*({ config, inputs, progress, shared }) {
     // First: data without answers should fail before a model is loaded.
     const questions = yield* expectedAnswers(inputs.pairs.rows(), config)
-    const { policy, policy_id } = yield* openInput(inputs.policy)
+    const { policy, policy_id } = yield* shared("policy", openInput(inputs.policy))
     const responses = yield* generatePrompts(
       policy,
       questions,

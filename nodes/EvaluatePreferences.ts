@@ -41,8 +41,9 @@ export const EvaluatePreferences = Node.make("evaluate-preferences", {
   determinism: "seeded",
   device: true,
   devices: devicesOf,
-  run: Effect.fn("EvaluatePreferences.run")(function*({ config, inputs, progress }) {
-    const { policy, policy_id } = yield* openInput(inputs.policy)
+  map: { over: "pairs", by: "prompt_id", groups: 256 },
+  run: Effect.fn("EvaluatePreferences.run")(function*({ config, inputs, progress, shared }) {
+    const { policy, policy_id } = yield* shared("policy", openInput(inputs.policy))
     const { bosId, encodeChat, encodeResponse } = policy.tokenizer
     const pairs = inputs.pairs.rows()
     const fitted = yield* Effect.forEach(pairs, (pair) =>

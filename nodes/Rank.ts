@@ -59,6 +59,7 @@ export const Rank = Node.make("rank", {
   inputs: { scores: Scores },
   output: Ranking,
   determinism: "exact",
+  map: { over: "scores", by: "prompt_id", groups: 64 },
   run: Effect.fn("Rank.run")(function*({ config, inputs }) {
     const rows: Array<TableType.Row<typeof Ranking>> = []
     for (const [prompt_id, group] of byPrompt(inputs.scores.rows())) {

@@ -47,8 +47,9 @@ export const Sample = Node.make("sample", {
   determinism: "seeded",
   device: true,
   devices: devicesOf,
-  run: Effect.fn("Sample.run")(function*({ config, inputs, progress }) {
-    const { policy } = yield* openInput(inputs.policy)
+  map: { over: "pairs", by: "prompt_id", groups: 64 },
+  run: Effect.fn("Sample.run")(function*({ config, inputs, progress, shared }) {
+    const { policy } = yield* shared("policy", openInput(inputs.policy))
     const questions = distinctPrompts(inputs.pairs.rows())
     const responses = yield* generatePrompts(
       policy,

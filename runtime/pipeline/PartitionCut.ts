@@ -11,8 +11,8 @@
 export const partitionCut = (groups: number): (key: string) => boolean => {
   const least = Math.max(1, Math.floor(groups / 2))
   const most = Math.max(1, 2 * groups)
-  // After the least number each group ends the partition with the probability that makes the average `groups`.
-  const odds = Math.max(1, groups - least)
+  // From the least number on each group ends the partition with the probability that makes the average `groups`.
+  const odds = groups - least + 1
   let length = 0
   return (key) => {
     length++
