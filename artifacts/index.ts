@@ -5,6 +5,7 @@
 export { type ArtifactRef, ArtifactStore } from "./ArtifactStore.ts"
 export { canonicalJson, digestJson, type Json, NotCanonical } from "./CanonicalJson.ts"
 export * as Column from "./Column.ts"
+export { AblationReport } from "./tables/AblationReport.ts"
 export { Advantages } from "./tables/Advantages.ts"
 export { AnswerEvaluation } from "./tables/AnswerEvaluation.ts"
 export { Candidates } from "./tables/Candidates.ts"

@@ -4,9 +4,11 @@
  */
 export * as Column from "../artifacts/Column.ts"
 export * as TableType from "../artifacts/TableType.ts"
+export { type Axis, type Level, level, type Levels, seeds, vary } from "./pipeline/Axis.ts"
 export { type Change, drop, set, swap, type Target } from "./pipeline/Change.ts"
 export { Device } from "./pipeline/Device.ts"
 export type { Place } from "./onnx/Place.ts"
+export { type Grid, grid, type GridOptions, type Point } from "./pipeline/Grid.ts"
 export type { Handle, Many } from "./pipeline/Handle.ts"
 export { InputDirectory, InputFile } from "./pipeline/InputFile.ts"
 export * as Node from "./pipeline/Node.ts"

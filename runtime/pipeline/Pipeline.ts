@@ -116,10 +116,13 @@ export const replaceNodes = (pipeline: Pipeline, changed: ReadonlyMap<string, No
 export const isPipeline = (value: unknown): value is Pipeline =>
   typeof value === "object" && value !== null && PipelineTypeId in value
 
-/** The pipeline that a pipeline file exports. @throws NotAPipeline */
+/** The pipeline that a pipeline file exports; of a grid, the merged one. @throws NotAPipeline */
 export const exportedPipeline = (file: string, module: { readonly default?: unknown }): Pipeline => {
   const exported = module.default
   if (isPipeline(exported)) return exported
+  if (typeof exported === "object" && exported !== null && "pipeline" in exported && isPipeline(exported.pipeline)) {
+    return exported.pipeline
+  }
   throw new NotAPipeline({ file, found: exported === undefined ? "missing" : nounOf(exported) })
 }
 
