@@ -89,12 +89,16 @@ const makeStore = (root: string): ArtifactStore["Service"] => {
         return yield* new StoreError({ operation: `store a table of type ${table.type.name}`, path: root, cause })
       }
     }
-    if (!(yield* tables.verify(digest))) yield* tables.write(digest, manifest, table)
-    return yield* Effect.catchTag(
-      tables.describe(digest),
-      "ArtifactAbsent",
-      (cause) => new StoreError({ operation: "write an artifact", path: tables.path(digest), cause })
-    )
+    for (const directory of manifest.directories) yield* directories.touch(directory)
+    // Who cleans up the store may have taken it away in the moment before it was touched.
+    for (let attempt = 0; attempt < 3; attempt++) {
+      yield* tables.touch(digest)
+      if (!(yield* tables.verify(digest))) yield* tables.write(digest, manifest, table)
+      const stored = yield* Effect.catchTag(tables.describe(digest), "ArtifactAbsent", () => Effect.undefined)
+      if (stored !== undefined) return stored
+    }
+    const cause = new Error("it is not there after it was written")
+    return yield* new StoreError({ operation: "write an artifact", path: tables.path(digest), cause })
   })
 
   const has = Effect.fn("ArtifactStore.has")(function*(digest: string) {

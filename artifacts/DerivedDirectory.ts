@@ -19,6 +19,16 @@ const Derived = Schema.Struct({
   directory: Schema.String
 })
 
+/** The key and the directory of an entry; undefined where it cannot be read. */
+export const readDerived = (root: string, digest: string) =>
+  Effect.map(
+    readManifest(Derived, entryPath(root, digest), (content) => content.key, digest),
+    (found) => found === "damaged" ? undefined : found
+  )
+
+const entryPath = (root: string, digest: string): string =>
+  path.join(root, "derived", digest.slice(0, 2), `${digest}.json`)
+
 /** One at a time in a process: making is bound by the disk, and who waits for the same directory then finds it. */
 const making = Semaphore.makeUnsafe(1)
 
@@ -35,10 +45,12 @@ export const derivedDirectory = Effect.fn("ArtifactStore.derivedDirectory")(func
 ) {
   const directories = directoryStore(root)
   const digest = digestJson(key)
-  const entry = path.join(root, "derived", digest.slice(0, 2), `${digest}.json`)
+  const entry = entryPath(root, digest)
   const known = Effect.gen(function*() {
     const found = yield* readManifest(Derived, entry, (content) => content.key, digest)
     if (found === undefined || found === "damaged" || !(yield* directories.has(found.directory))) return undefined
+    // A store that may only be read serves as well.
+    yield* Effect.ignore(Files.touch(entry))
     return Files.directoryPath(root, found.directory)
   })
   return yield* making.withPermits(1)(Effect.gen(function*() {

@@ -52,11 +52,14 @@ export const directoryStore = (root: string) => {
       return false
     })
 
+  const touch = (digest: string) => Files.touch(manifestPath(digest))
+
   /** Moves a folder of the store's file system into its place, under the digest of its files. */
   const moveIn = Effect.fnUntraced(function*(temporary: string, files: DirectoryManifest["files"]) {
     const content = directoryManifest(files)
     const digest = digestJson(content)
     const target = Files.directoryPath(root, digest)
+    yield* touch(digest)
     if (yield* verify(digest)) return digest
     const move = Files.attempt("write an artifact", target, () => Files.moveDirectory(temporary, target))
     if (!(yield* move) && !(yield* isWhole(digest))) {
@@ -89,5 +92,5 @@ export const directoryStore = (root: string) => {
     return yield* new ArtifactAbsent({ digest, path: place, reason: "it was never stored, or not completely" })
   })
 
-  return { has, verify, put, adopt, path: directoryPath }
+  return { has, verify, touch, put, adopt, path: directoryPath }
 }

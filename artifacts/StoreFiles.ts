@@ -111,6 +111,16 @@ export const quarantine = (root: string, files: ReadonlyArray<string>): Effect.E
     }
   }).pipe(Effect.ignore)
 
+/**
+ * Notes that something stored is wanted now, by the time of its last change. Who cleans up the store spares what was stored
+ * or noted so a short while ago, as the row of the catalog that refers to it may still be on its way.
+ */
+export const touch = (file: string): Effect.Effect<void, StoreError> =>
+  attemptExisting("write to the artifact store", file, async () => {
+    const now = new Date()
+    await fs.utimes(file, now, now)
+  })
+
 /** A file's bytes in one buffer of its own, also past the 2 GiB that `readFile` takes. */
 export const readWhole = async (file: string): Promise<Buffer> => {
   const handle = await fs.open(file, "r")

@@ -171,5 +171,7 @@ export const tableStore = (root: string) => {
         }))
     })
 
-  return { path: tablePath, describe, open, get, verify, write }
+  const touch = (digest: string) => Files.touch(Files.objectPath(root, digest))
+
+  return { path: tablePath, touch, describe, open, get, verify, write }
 }

@@ -106,3 +106,19 @@ const lastWritten = async (folder: string): Promise<number> => {
   )
   return Math.max(...times)
 }
+
+/** The folders of keys at which nobody works, and to which nothing was written since a time, in milliseconds since 1970. */
+export const unfinishedWork = (store: string, writtenBefore: number) =>
+  attempt("list unfinished work", path.join(store, "partial"), async () => {
+    const root = path.join(store, "partial")
+    const stale: Array<string> = []
+    for (const name of await fs.readdir(root).catch(() => [])) {
+      const own = path.join(root, name)
+      if (await lastWritten(own) < writtenBefore) stale.push(own)
+    }
+    return stale
+  })
+
+/** Removes what nobody is at of a key's folder and has not been written to since a time. */
+export const removeUnfinished = (folder: string, writtenBefore: number) =>
+  attempt("remove unfinished work", folder, () => removeFree(folder, writtenBefore))

@@ -144,5 +144,13 @@ export const migrations: ReadonlyArray<string> = [
 
   CREATE INDEX actions_by_output ON actions (output);
   CREATE INDEX runs_by_start ON runs (started_at);
+  `,
+  `
+  -- Runs that cleaning up keeps, with everything that they reach.
+  CREATE TABLE pins (
+    run       TEXT PRIMARY KEY REFERENCES runs (run),
+    label     TEXT,
+    pinned_at INTEGER NOT NULL              -- milliseconds since 1970
+  ) STRICT;
   `
 ]
