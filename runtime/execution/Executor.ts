@@ -52,7 +52,7 @@ export const execute = Effect.fn("Executor.execute")(function*(options: RunOptio
   yield* store.prepare
   const record = yield* runRecorder({ pipeline, file, store: store.root, settings, instances, sink })
   const executor = yield* nodeExecutor({ environment, record, jobs })
-  const claims = makeClaims()
+  const claims = yield* makeClaims(store.root, record.run)
 
   const outcomes = new Map(instances.map(({ name }) => [name, Deferred.makeUnsafe<Outcome>()]))
   const outputs = new Map<string, Output>()
@@ -100,7 +100,8 @@ export const execute = Effect.fn("Executor.execute")(function*(options: RunOptio
       forced: environment.forced(instance),
       known: environment.known,
       turn: executor.turn(instance),
-      execute: (leased) => executor.execute({ instance, key, keyDigest, reasons, inputs, artifactOf }, leased)
+      execute: (leased) => executor.execute({ instance, key, keyDigest, reasons, inputs, artifactOf }, leased),
+      waiting: (owner) => record.waiting(instance, owner)
     })
     if (obtained.status === "cached") {
       yield* record.cached(instance, keyDigest, obtained.output, inputs, startedAt)

@@ -57,7 +57,7 @@ export const mappedNode = Effect.fn("MappedNode.mappedNode")(
     const { device, mapped, output } = instance.node
     const shared = yield* sharing
     const sharedByExecution = yield* sharing
-    const { config, own } = environment.prepared(instance)
+    const { config, env, own } = environment.prepared(instance)
     const source = sourceOf(instance)
     const { [mapped.over]: _, ...others } = instance.inputs
     const withoutRows = { ...instance, inputs: others }
@@ -104,6 +104,7 @@ export const mappedNode = Effect.fn("MappedNode.mappedNode")(
         const made = yield* executor.runner.run({
           instance,
           config: config.value,
+          env,
           devices: leased,
           workspace,
           shared,
@@ -129,7 +130,8 @@ export const mappedNode = Effect.fn("MappedNode.mappedNode")(
         forced: environment.forced(instance) && !executed.has(keyDigest),
         known: environment.known,
         turn,
-        execute: (leased) => execute(partition, key, keyDigest, leased)
+        execute: (leased) => execute(partition, key, keyDigest, leased),
+        waiting: (owner) => record.waiting(instance, owner)
       })
       progress.done(position)
       yield* stream.publish(position, obtained.output.digest)

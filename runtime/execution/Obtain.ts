@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Claims } from "./Claims.ts"
+import type { ClaimOwner } from "./ClaimTable.ts"
 import type { KnownOutput } from "./PlanningEnvironment.ts"
 
 /** An output, as its readers need it. */
@@ -24,6 +25,8 @@ export interface Action<Turn, E, R> {
   readonly turn: Effect.Effect<Turn, E, R | Scope.Scope>
   /** Does the work, stores its output and notes it in the catalog as what the key gave. */
   readonly execute: (turn: Turn) => Effect.Effect<Output, E, R>
+  /** Is told when another run is at it. */
+  readonly waiting?: (owner: ClaimOwner) => Effect.Effect<void>
 }
 
 export interface Obtained {
@@ -33,7 +36,7 @@ export interface Obtained {
 
 /** The output of an action. It takes a turn only when it has to be executed. */
 export const obtainAction = Effect.fnUntraced(
-  function*<Turn, E, R>(claims: Claims, { execute, forced, keyDigest, known, turn }: Action<Turn, E, R>) {
+  function*<Turn, E, R>(claims: Claims, { execute, forced, keyDigest, known, turn, waiting }: Action<Turn, E, R>) {
     const stored = Effect.gen(function*() {
       const found = forced ? undefined : yield* known(keyDigest)
       return found?.present === true ? { status: "cached", output: found } satisfies Obtained : undefined
@@ -43,6 +46,7 @@ export const obtainAction = Effect.fnUntraced(
     return yield* claims.exclusively({
       keyDigest,
       turn,
+      waiting,
       work: Effect.fnUntraced(function*(taken: Turn): Effect.fn.Return<Obtained, E, R> {
         return (yield* stored) ?? { status: "executed", output: yield* execute(taken) }
       })

@@ -9,6 +9,7 @@ import type { NodeKey } from "../pipeline/Key.ts"
 import type { Progress } from "../pipeline/Node.ts"
 import { type NodeInstance, type Pipeline, upstreamOf } from "../pipeline/Pipeline.ts"
 import type { Reason } from "../pipeline/Plan.ts"
+import type { ClaimOwner } from "./ClaimTable.ts"
 import { Devices } from "./Devices.ts"
 import type { Event, EventSink, PartitionFinished, RunFinished } from "./Event.ts"
 import type { Output } from "./Obtain.ts"
@@ -189,6 +190,16 @@ export const runRecorder = Effect.fn("RunRecorder.runRecorder")(function*(descri
     yield* emit({ type: "NodeSkipped", ...names(instance), because })
   })
 
+  /** The run that a node was last told to wait for. */
+  const waitsFor = new Map<string, string>()
+  const waiting = (instance: NodeInstance, { host, owner, pid, run }: ClaimOwner) =>
+    Effect.suspend(() => {
+      if (waitsFor.get(instance.name) === owner) return Effect.void
+      waitsFor.set(instance.name, owner)
+      const where = host === hostname() ? "" : ` on ${host}`
+      return emit({ type: "NodeWaiting", ...names(instance), waitsFor: `run ${run} (process ${pid}${where})` })
+    })
+
   const lost = (instance: NodeInstance, digest: string) => {
     const message = `its stored output ${digest.slice(0, 12)} is missing or damaged, so it is computed again`
     return emit({ type: "ArtifactLost", ...names(instance), digest, message })
@@ -209,5 +220,19 @@ export const runRecorder = Effect.fn("RunRecorder.runRecorder")(function*(descri
     return event
   })
 
-  return { started, cached, begun, partition, partitionFinished, executed, failed, skipped, lost, progress, finished }
+  return {
+    run,
+    started,
+    waiting,
+    cached,
+    begun,
+    partition,
+    partitionFinished,
+    executed,
+    failed,
+    skipped,
+    lost,
+    progress,
+    finished
+  }
 })
