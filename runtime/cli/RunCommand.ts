@@ -9,12 +9,12 @@ import { ArtifactStore } from "../../artifacts/ArtifactStore.ts"
 import { execute } from "../execution/Executor.ts"
 import { Catalog } from "../lineage/Catalog.ts"
 import { select as selectNodes } from "../pipeline/Select.ts"
+import { certifier } from "./Certify.ts"
 import { NodesFailed } from "./ExitCode.ts"
 import * as Options from "./Options.ts"
-import { outputWidth, print, writeError, writeOut } from "./Output.ts"
-import { jsonLines } from "./render/JsonLines.ts"
+import { outputWidth, print } from "./Output.ts"
+import { chooseRenderer } from "./render/ChooseRenderer.ts"
 import { resultTable, shownTable } from "./render/ResultTable.ts"
-import { plainLines, type RunRenderer } from "./render/RunRenderer.ts"
 import { ShownTable } from "./render/ShownTable.ts"
 import { styleOf } from "./render/Style.ts"
 import { devicesLayer, namedBy, openPipeline, storeLayer } from "./Workspace.ts"
@@ -45,6 +45,7 @@ export const runCommand = Command.make("run", {
     const forced = yield* namedBy(pipeline, "--force", options.force)
     yield* Effect.gen(function*() {
       const renderer = yield* rendererFor(options.json)
+      const certificate = certifier(renderer.event)
       const result = yield* execute({
         pipeline,
         file,
@@ -53,7 +54,7 @@ export const runCommand = Command.make("run", {
         projectRoot: project.root,
         settings: options.set,
         jobs: options.jobs,
-        sink: renderer.event
+        sink: certificate.sink
       })
       renderer.close()
       if (result.failures.length > 0) {
@@ -61,6 +62,7 @@ export const runCommand = Command.make("run", {
       }
       const digest = pipeline.result === undefined ? undefined : result.outputs.get(pipeline.result)
       if (!options.json && digest !== undefined) yield* printResult(digest)
+      yield* certificate.certify({ pipeline, settings: options.set, result: options.json ? undefined : digest })
     }).pipe(
       Effect.scoped,
       Effect.provide(Layer.merge(storeLayer(project.store), devicesLayer(options.device)))
@@ -85,22 +87,7 @@ export const runCommand = Command.make("run", {
   )
 
 const rendererFor = (json: boolean) =>
-  Effect.acquireRelease(
-    Effect.gen(function*(): Effect.fn.Return<RunRenderer> {
-      if (json) return jsonLines(writeOut)
-      const style = styleOf(process.stderr)
-      if (!process.stderr.isTTY || process.env["TERM"] === "dumb") return plainLines(writeError, style)
-      const { liveDisplay } = yield* Effect.promise(() => import("./render/LiveDisplay.ts"))
-      return liveDisplay(
-        {
-          write: writeError,
-          size: () => ({ columns: process.stderr.columns, rows: process.stderr.rows })
-        },
-        style
-      )
-    }),
-    (renderer) => Effect.sync(() => renderer.close())
-  )
+  Effect.acquireRelease(Effect.promise(() => chooseRenderer(json)), (renderer) => Effect.sync(renderer.close))
 
 const printResult = Effect.fnUntraced(function*(digest: string) {
   const catalog = yield* Catalog

@@ -1,125 +1,120 @@
 /**
- * The run on a terminal: finished nodes scroll by, running ones stay below with their progress. Each frame is one write
- * that the terminal shows at once, so nothing flickers.
+ * The run on a terminal: finished nodes scroll by; below them stay the running ones with their progress, the devices, and
+ * how far the run is. Only what fits the window is drawn.
  */
 import type { Event } from "../../execution/Event.ts"
-import { formatDuration, formatNumber } from "./Numbers.ts"
-import { plainLine } from "./PlainLines.ts"
+import { clip, pieces } from "./Clip.ts"
+import { painter, type Screen } from "./Painter.ts"
+import { type LineFormat, lineFormat, plainLine } from "./PlainLines.ts"
 import type { RunRenderer } from "./RunRenderer.ts"
+import { runState } from "./RunState.ts"
+import { devicesText, runningLine, skippedLines, statusText } from "./RunText.ts"
 import type { Style } from "./Style.ts"
-import { truncate } from "./TextTable.ts"
 
-/** What the display needs of a terminal. */
-export interface Screen {
-  /** In cells. Asked for each frame, since a window may be resized. */
-  readonly size: () => { readonly columns: number; readonly rows: number }
-  readonly write: (text: string) => void
-}
-
-interface Running {
-  readonly node: string
-  readonly device: string | null
-  readonly startedAt: number
-  done: number
-  total: number
-  unit: string
+export interface LiveDisplay extends RunRenderer {
+  /** Lines of others (a node's console.log), which go above the display. */
+  readonly above: (lines: ReadonlyArray<string>) => void
+  /** Draws what has changed; called by a timer while the run lasts. */
+  readonly frame: () => void
+  /** The process is about to be stopped (Ctrl-Z): when it goes on, the next frame is below what is there then. */
+  readonly stopping: () => void
+  /** The process may end at any moment, and must not leave a terminal without a cursor. */
+  readonly ending: () => void
 }
 
 /** Milliseconds between two frames. */
-const framePeriod = 100
+export const framePeriod = 100
 const spinner = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"]
 
-// "Synchronised output" makes a terminal that knows it show the frame at once; others ignore it.
-const beginFrame = "\u001b[?2026h"
-const endFrame = "\u001b[?2026l"
-
-export const liveDisplay = (screen: Screen, style: Style, now: () => number = Date.now): RunRenderer => {
-  const running = new Map<string, Running>()
-  let nameWidth = 0
-  let shown = 0
+export const liveDisplay = (screen: Screen, style: Style, now: () => number = Date.now): LiveDisplay => {
+  const state = runState()
+  const paint = painter(screen)
+  let format: LineFormat = lineFormat([], style)
+  let pending: Array<string> = []
+  let drawnAt = Number.NEGATIVE_INFINITY
+  let turn = 0
+  let open = false
   let closed = false
-  let frame = 0
+  let timer: NodeJS.Timeout | undefined
 
-  // \r first: a terminal that echoes ^C leaves the cursor in the middle of a line.
-  const clear = () => shown === 0 ? "" : `\r\u001b[${shown}A\u001b[0J`
-
-  const draw = (above: ReadonlyArray<string> = []) => {
-    // The last cell of a line is left free: some terminals wrap when it is written.
-    const { columns, rows } = screen.size()
-    const width = Math.max(10, columns - 1)
-    const room = Math.max(1, rows - 2)
-    const lines = [...running.values()].slice(0, room).map((each) => truncate(line(each), width))
-    const text = [...above, ...lines].map((each) => `${each}\n`).join("")
-    if (text === "" && shown === 0) return
-    screen.write(`${beginFrame}${clear()}${text}${endFrame}`)
-    shown = lines.length
-  }
-
-  const line = ({ device, done, node, startedAt, total, unit }: Running) => {
-    const parts = [
-      `${spinner[frame % spinner.length]} ${node.padEnd(nameWidth)}`,
-      ...(total > 0 ? [`${bar(done / total)} ${formatNumber(done)}/${formatNumber(total)} ${unit}`] : []),
-      formatDuration(now() - startedAt),
-      ...(device === null ? [] : [device])
-    ]
-    return parts.join("  ")
-  }
-
-  const timer = setInterval(() => {
-    frame++
-    if (running.size > 0) draw()
-  }, framePeriod)
-  timer.unref()
-
-  return {
-    event: (event: Event) => {
-      switch (event.type) {
-        case "RunStarted":
-          nameWidth = Math.min(32, Math.max(0, ...event.nodes.map(({ node }) => node.length)))
-          break
-        case "NodeStarted":
-          running.set(event.node, {
-            node: event.node,
-            device: event.device,
-            startedAt: now(),
-            done: 0,
-            total: 0,
-            unit: ""
-          })
-          return draw()
-        case "NodeProgress": {
-          const node = running.get(event.node)
-          if (node !== undefined) Object.assign(node, { done: event.done, total: event.total, unit: event.unit })
-          // The next frame shows it.
-          return
-        }
-        case "NodeFinished":
-        case "NodeFailed":
-        case "NodeSkipped":
-          running.delete(event.node)
-          break
-        case "RunInterrupted":
-        case "RunFinished":
-          running.clear()
-          break
-        case "ArtifactLost":
-          break
-      }
-      const text = plainLine(event, style, nameWidth)
-      draw(text === undefined ? [] : [text])
-    },
-    close: () => {
-      if (closed) return
-      closed = true
-      clearInterval(timer)
-      running.clear()
-      draw()
+  const frameLines = (columns: number, rows: number): ReadonlyArray<string> => {
+    const at = now()
+    // The last cell of a line is left free: some terminals break the line when it is written.
+    const width = Math.max(1, columns - 1)
+    const nameWidth = Math.min(format.nameWidth, Math.floor(width / 3))
+    const devices = devicesText(state, at)
+    const foot = [
+      ...(devices === undefined ? [] : [style.dim(devices)]),
+      `${style.accent(spinner[turn % spinner.length] ?? "")} ${statusText(state, at)}`
+    ].slice(rows > 4 ? 0 : rows > 1 ? -1 : Infinity)
+    // One row is for the cursor, and one keeps the last finished line in sight.
+    const room = Math.max(0, rows - 2 - foot.length)
+    const active = state.running.size + state.waiting.size
+    const drawn = active <= room ? active : Math.max(0, room - 1)
+    const lines: Array<string> = []
+    for (const node of state.running.values()) {
+      if (lines.length >= drawn) break
+      lines.push(runningLine(node, nameWidth, width, at))
     }
+    for (const [node, waitsFor] of state.waiting) {
+      if (lines.length >= drawn) break
+      lines.push(style.dim(`… ${node} waits for ${waitsFor}`))
+    }
+    if (drawn < active && room > 0) lines.push(style.dim(`  … and ${active - drawn} more`))
+    return [...lines, ...foot].map((line) => clip(line, width))
   }
-}
 
-const bar = (fraction: number): string => {
-  const cells = 12
-  const full = Math.round(Math.min(1, Math.max(0, fraction)) * cells)
-  return "█".repeat(full) + "░".repeat(cells - full)
+  const draw = () => {
+    const { columns, rows } = screen.size()
+    const above = pending.map((line) => clip(line, Math.max(1, columns - 1)))
+    pending = []
+    drawnAt = now()
+    paint.paint(above, open ? frameLines(columns, rows) : [])
+  }
+
+  const event = (event: Event) => {
+    const at = now()
+    if (event.type === "RunStarted") {
+      format = lineFormat(event.nodes, style)
+      open = true
+      timer = setInterval(frame, framePeriod)
+      timer.unref()
+    }
+    if (event.type === "RunFinished") {
+      for (const line of skippedLines(state)) pending.push(`${style.warn("-")} ${line}`)
+    }
+    state.apply(event, at)
+    const line = plainLine(event, format)
+    if (line !== undefined) pending.push(line)
+    if (event.type === "RunFinished") close()
+    else if (at - drawnAt >= framePeriod) draw()
+  }
+
+  const frame = () => {
+    turn++
+    draw()
+  }
+  const close = () => {
+    if (closed) return
+    closed = true
+    clearInterval(timer)
+    open = false
+    draw()
+    paint.showCursor()
+  }
+  return {
+    event,
+    frame,
+    close,
+    above: (lines) => {
+      const width = Math.max(1, screen.size().columns - 1)
+      pending.push(...lines.flatMap((line) => pieces(line, width)))
+      if (closed || now() - drawnAt >= framePeriod) draw()
+    },
+    stopping: () => {
+      paint.showCursor()
+      paint.forget()
+    },
+    ending: paint.keepCursor
+  }
 }

@@ -30,6 +30,23 @@ export const formatDuration = (milliseconds: number): string => {
 
 const pad = (value: number) => String(value).padStart(2, "0")
 
+/** A duration as a display counts it: in whole seconds. */
+export const formatWhole = (milliseconds: number): string => {
+  const seconds = Math.round(Math.max(0, milliseconds) / 1000)
+  return seconds < 60 ? `${seconds} s` : formatDuration(seconds * 1000)
+}
+
+/** `12.3/s`, or `3.20/min` and `1.50/h` of what is slower. */
+export const formatRate = (perSecond: number): string =>
+  perSecond >= 1
+    ? `${formatNumber(roundTo(perSecond))}/s`
+    : perSecond * 60 >= 1
+    ? `${formatNumber(roundTo(perSecond * 60))}/min`
+    : `${formatNumber(roundTo(perSecond * 3600))}/h`
+
+/** Three digits say enough of what changes all the time. */
+const roundTo = (value: number): number => Number(value.toPrecision(3))
+
 /** `1 row`, `320 rows`. */
 export const count = (value: number, noun: string): string => `${formatNumber(value)} ${noun}${value === 1 ? "" : "s"}`
 

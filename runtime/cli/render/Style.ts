@@ -22,10 +22,14 @@ const coloured: Style = {
 const same = (text: string) => text
 const plain: Style = { bold: same, dim: same, good: same, bad: same, warn: same, accent: same }
 
-/** Colours on a terminal, unless NO_COLOR says otherwise (https://no-color.org); FORCE_COLOR gives them anywhere. */
+/**
+ * Colours on a terminal, unless NO_COLOR says otherwise (https://no-color.org); FORCE_COLOR gives them anywhere, and
+ * takes them away where it is 0 or false.
+ */
 export const styleOf = (stream: { readonly isTTY?: boolean }, environment: NodeJS.ProcessEnv = process.env): Style => {
   if (environment["NO_COLOR"]) return plain
-  if (environment["FORCE_COLOR"] && environment["FORCE_COLOR"] !== "0") return coloured
+  const forced = environment["FORCE_COLOR"]
+  if (forced) return forced === "0" || forced === "false" ? plain : coloured
   return stream.isTTY === true && environment["TERM"] !== "dumb" ? coloured : plain
 }
 

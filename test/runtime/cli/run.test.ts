@@ -58,6 +58,7 @@ describe("gemflow run", () => {
       node: "scale",
       kind: "scale",
       status: "executed",
+      key: expect.stringMatching(/^[0-9a-f]{64}$/),
       digest: expect.stringMatching(/^[0-9a-f]{64}$/),
       rows: 4,
       durationMs: expect.any(Number),
