@@ -4,7 +4,7 @@ import { spawn } from "node:child_process"
 import { existsSync } from "node:fs"
 import * as nodeModule from "node:module"
 import { dirname, join } from "node:path"
-import { fileURLToPath } from "node:url"
+import { fileURLToPath, pathToFileURL } from "node:url"
 import { cacheStrippedTypes } from "./strip-types.mjs"
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -20,8 +20,21 @@ if (nodeSuffices) {
   cacheStrippedTypes(join(isCheckout ? join(root, "node_modules") : dirname(root), ".cache", "gemflow"))
   if (isCheckout) resolveGemflowToSources()
   endWithLauncher()
-  const { main } = await import(isCheckout ? source : join(root, "dist", "runtime", "cli", "main.js"))
-  process.exitCode = await main(process.argv.slice(2))
+  const args = process.argv.slice(2)
+  process.exitCode = await repeated(args) ?? await (await load("cli", "main")).main(args)
+
+  /** A module of gemflow's: the source in a checkout, compiled when installed. */
+  function load(...path) {
+    const file = join(root, ...isCheckout ? ["runtime"] : ["dist", "runtime"], ...path)
+    return import(pathToFileURL(isCheckout ? `${file}.ts` : `${file}.js`).href)
+  }
+
+  /** The exit code of a run that repeats one in which nothing has changed since, and then loads next to nothing. */
+  async function repeated([command]) {
+    if (command !== "run") return undefined
+    const { fastStart } = await load("start", "FastStart")
+    return await fastStart(args, root)
+  }
 } else {
   const node = bundledNode()
   if (node === undefined) {

@@ -5,6 +5,7 @@ import { statSync } from "node:fs"
 import { resolve } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { exportedPipeline, type Pipeline } from "../pipeline/Pipeline.ts"
+import { witness } from "../start/Witness.ts"
 
 /** A pipeline file is missing, does not load, or does not make a pipeline. */
 export class PipelineNotLoaded extends Schema.TaggedError<PipelineNotLoaded>()("PipelineNotLoaded", {
@@ -39,7 +40,10 @@ export const loadPipeline = Effect.fn("LoadPipeline.loadPipeline")(function*(pat
     return yield* new PipelineNotLoaded({ file, problem: `${file} is not a file. Name a pipeline file in it.` })
   }
   const module: { readonly default?: unknown } = yield* Effect.tryPromise({
-    try: () => import(pathToFileURL(file).href),
+    try: () => {
+      const load = () => import(pathToFileURL(file).href)
+      return witness()?.loading(file, load) ?? load()
+    },
     catch: (cause) => new PipelineNotLoaded({ file, problem: explain(file, cause), cause })
   })
   const pipeline = yield* Effect.try({

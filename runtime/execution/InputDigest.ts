@@ -12,6 +12,7 @@ import { pipeline } from "node:stream/promises"
 import { digestJson } from "../../artifacts/CanonicalJson.ts"
 import { Catalog } from "../lineage/Catalog.ts"
 import type { InputKind } from "../pipeline/InputFile.ts"
+import { consulted } from "./Consulted.ts"
 import { fileStamp } from "./FileStamp.ts"
 
 /** A file or directory that a config field names is not there, is of the other kind, or cannot be read. */
@@ -86,10 +87,17 @@ const fileDigest = Effect.fnUntraced(function*(path: string, refuse: (problem: s
   return digest
 })
 
-const filesBelow = (directory: string): ReadonlyArray<string> =>
-  readdirSync(directory, { recursive: true, withFileTypes: true })
-    .filter((entry) => !entry.isDirectory())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .toSorted()
+const filesBelow = (directory: string): ReadonlyArray<string> => {
+  consulted(directory)
+  const entries = readdirSync(directory, { recursive: true, withFileTypes: true })
+  const files: Array<string> = []
+  for (const entry of entries) {
+    const path = join(entry.parentPath, entry.name)
+    // A folder's stamp tells when something is added to it.
+    if (entry.isDirectory()) consulted(path)
+    else files.push(path)
+  }
+  return files.toSorted()
+}
 
 const reason = (error: unknown): string => error instanceof Error ? error.message : String(error)

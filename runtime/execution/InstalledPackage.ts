@@ -2,6 +2,7 @@
 import * as Schema from "effect/Schema"
 import { existsSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
+import { consulted } from "./Consulted.ts"
 
 export interface InstalledPackage {
   readonly name: string
@@ -27,24 +28,29 @@ export const installedPackage = (name: string, directory: string): InstalledPack
   }
   for (const folder of ancestors(directory)) {
     const manifest = join(folder, "node_modules", name, "package.json")
-    if (existsSync(manifest)) return { ...read(manifest), name }
+    if (isThere(manifest)) return { ...read(manifest), name }
   }
   return undefined
 }
 
 /** The folder of the nearest package.json at or above a directory. */
 export const packageRoot = (directory: string): string | undefined =>
-  ancestors(directory).find((folder) => existsSync(join(folder, "package.json")))
+  ancestors(directory).find((folder) => isThere(join(folder, "package.json")))
 
 const lockfiles = ["package-lock.json", "pnpm-lock.yaml", "yarn.lock", "bun.lock"]
 
 /** The nearest lockfile at or above a directory. */
 export const lockfile = (directory: string): string | undefined => {
   for (const folder of ancestors(directory)) {
-    const found = lockfiles.map((name) => join(folder, name)).find((path) => existsSync(path))
+    const found = lockfiles.map((name) => join(folder, name)).find(isThere)
     if (found !== undefined) return found
   }
   return undefined
+}
+
+const isThere = (path: string): boolean => {
+  consulted(path)
+  return existsSync(path)
 }
 
 const ancestors = (directory: string): ReadonlyArray<string> => {
