@@ -1,9 +1,8 @@
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as SchemaIssue from "effect/SchemaIssue"
 import { resolve } from "node:path"
 import { canonicalJson, type Json, NotCanonical } from "../../artifacts/CanonicalJson.ts"
-import { didYouMean } from "./DidYouMean.ts"
+import { type ConfigProblem, problemOf } from "./ConfigProblem.ts"
 import type { InputKind } from "./InputFile.ts"
 import type { ConfigSchema } from "./Node.ts"
 import { isOutsideKey } from "./OutsideKey.ts"
@@ -57,17 +56,14 @@ export const decodeConfig = (
   return Result.map(jsonConfig(instance, settings), (key) => ({ value, key, files }))
 }
 
-/** Whether one field's schema accepts an encoded value; when not, what it expects. */
-export const checkField = (schema: Schema.Constraint, value: unknown): Result.Result<void, string> => {
-  const decoded = Schema.decodeUnknownResult(Schema.make<Schema.Codec<unknown>>(schema.ast))(value)
-  return Result.isSuccess(decoded) ? Result.succeed(undefined) : Result.fail(expectation(decoded.failure.issue))
-}
-
-/** A value as an error shows it: JSON, shortened. */
-export const show = (value: unknown): string => {
-  if (value === undefined) return "nothing"
-  const text = typeof value === "number" ? String(value) : JSON.stringify(value) ?? String(value)
-  return text.length <= 80 ? text : `${text.slice(0, 77)}…`
+/** Whether one field's schema accepts an encoded value; when not, what is wrong inside it. */
+export const checkField = (schema: Schema.Constraint, value: unknown): Result.Result<void, ConfigProblem> => {
+  const codec = Schema.make<Schema.Codec<unknown>>(schema.ast)
+  const decoded = Schema.decodeUnknownResult(codec, { onExcessProperty: "error" })(value)
+  return Result.mapBoth(decoded, {
+    onSuccess: () => undefined,
+    onFailure: ({ issue }) => problemOf(schema.ast, value, issue)
+  })
 }
 
 const codecs = new WeakMap<ConfigSchema, ReturnType<typeof makeCodec>>()
@@ -87,49 +83,16 @@ const makeCodec = (schema: ConfigSchema) => ({
   outsideKey: Object.entries(schema.fields).flatMap(([field, { ast }]) => isOutsideKey(ast) ? [field] : [])
 })
 
-const format = SchemaIssue.makeFormatterStandardSchemaV1()
-
-const firstIssue = (issue: SchemaIssue.Issue) => {
-  const [first = { path: [], message: "Expected a valid value" }] = format(issue).issues
-  const path = (first.path ?? []).map((part) => typeof part === "object" ? part.key : part)
-  return { path, message: first.message }
-}
-
-const expectation = (issue: SchemaIssue.Issue): string => firstIssue(issue).message.replace(/^Expected /, "")
-
 const invalid = (instance: NodeInstance, error: Schema.SchemaError): InvalidNodeConfig => {
-  const { message, path } = firstIssue(error.issue)
-  const [field, ...inner] = path.map(String)
-  const schema = field === undefined ? undefined : instance.node.config.fields[field]
-  const known = Object.keys(instance.node.config.fields)
-  const details = field !== undefined && schema === undefined
-    ? {
-      expected: known.length === 0 ? "no fields" : `one of the fields ${known.join(", ")}`,
-      found: `the field ${field}`
-    }
-    : message === "Missing key" && schema !== undefined && inner.length === 0
-    ? { expected: expectedBy(schema), found: "nothing" }
-    : {
-      expected: message === "Missing key" ? "a value" : message.replace(/^Expected /, ""),
-      found: show(path.reduce<unknown>((value, part) => property(value, part), instance.config))
-    }
-  const suggestion = field !== undefined && schema === undefined ? didYouMean(field, known) : undefined
+  const { path, ...problem } = problemOf(instance.node.config.ast, instance.config, error.issue)
+  const [field] = path
   return new InvalidNodeConfig({
     file: (field === undefined ? undefined : instance.writtenBy[field]) ?? instance.place(),
     node: instance.name,
-    field: [field ?? "", ...inner].join("."),
-    ...details,
-    ...(suggestion === undefined ? {} : { suggestion })
+    field: path.join("."),
+    ...problem
   })
 }
-
-const expectedBy = (schema: Schema.Constraint): string => {
-  const checked = checkField(schema, undefined)
-  return Result.isFailure(checked) ? checked.failure : "a value"
-}
-
-const property = (value: unknown, key: PropertyKey): unknown =>
-  typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined
 
 const jsonConfig = (
   instance: NodeInstance,

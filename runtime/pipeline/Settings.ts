@@ -1,7 +1,7 @@
 import * as Result from "effect/Result"
 import { homedir } from "node:os"
 import { resolve } from "node:path"
-import { checkField, show } from "./Config.ts"
+import { checkField } from "./Config.ts"
 import { didYouMean } from "./DidYouMean.ts"
 import { type NodeInstance, type Pipeline, replaceNodes } from "./Pipeline.ts"
 import { InvalidNodeConfig, MalformedSetting, type UnknownNode } from "./PipelineError.ts"
@@ -62,8 +62,8 @@ export const acceptedValue = (
   if (schema === undefined) return Result.fail(unknownField(instance, field, place))
   return Result.mapBoth(checkField(schema, value), {
     onSuccess: () => value,
-    onFailure: (expected) =>
-      new InvalidNodeConfig({ file: place, node: instance.name, field, expected, found: show(value) })
+    onFailure: ({ path, ...problem }) =>
+      new InvalidNodeConfig({ file: place, node: instance.name, field: [field, ...path].join("."), ...problem })
   })
 }
 

@@ -53,9 +53,54 @@ export const wrongField = () => EntropyScore({ lamda: 1 }, { candidates: referen
     ])
   })
 
+  it("are one sentence at the change of a variant, the level of a grid, the scope or round that is wrong", async () => {
+    const source = `import { drop, grid, pipeline, reference, rounds, scope, set, swap, vary } from "gemflow"
+import { Candidates, EntropyScore, Filter, Rank, Ranking, Sample, Scores } from "./exampleNodes.ts"
+const base = pipeline("base", () => {})
+export const changes = [
+  set(EntropyScore, {
+    over: "all",
+    lamda: 1
+  }),
+  swap(
+    Filter,
+    EntropyScore
+  ),
+  drop(
+    Rank
+  )
+]
+export const gridded = grid(base, {
+  lambda: vary(EntropyScore, "lambda", [
+    0.1,
+    "0.5"
+  ]),
+  sample: [
+    Sample
+  ]
+})
+export const scoped = () =>
+  Rank({}, {
+    scores: scope("part", () => reference("sample", Candidates))
+  })
+export const repeated = () =>
+  rounds(2, reference("rank", Ranking), () =>
+    reference("scores", Scores))
+`
+    expect(await complaints(source)).toEqual([
+      expect.stringMatching(/^7: .*'lamda' does not exist.*Did you mean to write 'lambda'\?/),
+      expect.stringMatching(/^11: .*This node reads an input candidates, and the one in whose place it goes has none/),
+      expect.stringMatching(/^14: .*None of this node's inputs has the columns that it makes/),
+      expect.stringMatching(/^20: Type 'string' is not assignable to type 'number'/),
+      expect.stringMatching(/^23: .*is not assignable to type '(Level \| Change|Change \| Level)'/),
+      expect.stringMatching(/^28: .*This table has no column score, which this input needs/),
+      expect.stringMatching(/^32: .*is not assignable to type 'Handle<TableType<.*rank/)
+    ])
+  })
+
   it("are absent from the file of type assertions", () => {
     // Guards against an edit that empties the file that only the compiler checks.
     const assertions = readFileSync(join(import.meta.dirname, "Node.types.ts"), "utf8").match(/@ts-expect-error/g)
-    expect(assertions?.length).toBeGreaterThan(15)
+    expect(assertions?.length).toBeGreaterThan(35)
   })
 })

@@ -78,7 +78,13 @@ describe("decodeConfig", () => {
     [{ count: 3, file: 5 }, { field: "file", found: "5" }],
     [{ count: 3, checkpoint: "" }, { field: "checkpoint", expected: "the path of a directory", found: "\"\"" }],
     [{ count: 3, schedule: { warmup: "x" } }, { field: "schedule.warmup", expected: "number", found: "\"x\"" }],
-    [{ count: 3, schedule: {} }, { field: "schedule.warmup", expected: "a value", found: "nothing" }],
+    [{ count: 3, schedule: {} }, { field: "schedule.warmup", expected: "number", found: "nothing" }],
+    [{ count: 3, schedule: { warmup: 1, warmpu: 2 } }, {
+      field: "schedule.warmpu",
+      expected: "one of the fields warmup",
+      found: "the field warmpu",
+      suggestion: "warmup"
+    }],
     [{ count: 3, betas: [0.9, "x"] }, { field: "betas.1", expected: "number", found: "\"x\"" }],
     [{ count: 3, coutn: 4 }, { field: "coutn", found: "the field coutn", suggestion: "count" }],
     [{ count: 3, loose: Number.NaN }, { field: "loose", found: "NaN" }]

@@ -93,6 +93,10 @@ describe("pipeline", () => {
   it.each([
     [{}, "nothing"],
     [{ scores: "entropy-score" }, "a string"],
+    [{ scores: null }, "null"],
+    [{ scores: Promise.resolve(reference("pairs", Scores)) }, "a promise"],
+    [{ scores: [reference("pairs", Scores)] }, "a list"],
+    [{ scores: EntropyScore }, "a node that was not called"],
     [{ scores: reference("pairs", Scores), policy: reference("pairs", Scores) }, "no such input (it has scores)"]
   ])("refuses wiring %o", (inputs, problem) => {
     const error = thrown(() =>
@@ -155,6 +159,54 @@ describe("pipeline", () => {
     expect(thrown(() => pipeline("p", () => Pairs({ path: "a" }, {}, { name: "a=b" })))._tag).toBe("InvalidNodeName")
   })
 
+  it("refuses a handle of another pipeline, as input and as result", () => {
+    let foreign = reference("pairs", Scores)
+    pipeline("first", () => {
+      foreign = EntropyScore({}, { candidates: Sample({}, { prompts: Pairs({ path: "a" }) }) })
+    })
+    const define = () =>
+      pipeline("second", () => {
+        // The name is the same; the node need not be.
+        EntropyScore({}, { candidates: Sample({}, { prompts: Pairs({ path: "b" }) }) })
+        Rank({}, { scores: foreign })
+      })
+    expect(thrown(define)).toMatchObject({
+      _tag: "ForeignHandle",
+      node: "rank",
+      input: "scores",
+      found: "entropy-score"
+    })
+    expect(thrown(() => pipeline("third", () => foreign)).message).toMatch(
+      /the function in pipeline\("third", …\) returns the output of entropy-score, called in another pipeline; return/
+    )
+  })
+
+  it.each([
+    [
+      "a promise",
+      async () => Pairs({ path: "a" }),
+      /Pipeline\.test\.ts:\d+: the function in pipeline\("wrong", …\) is async/
+    ],
+    ["a rejected promise", () => Promise.reject(new Error("mine")), /is async/],
+    ["a list", () => [Pairs({ path: "a" })], /returns a list; return what calling a node returned, or nothing/],
+    ["a number", () => 1, /returns a number/],
+    ["a name that is not there", () => reference("nowhere", Scores), /returns nowhere, which is not in the pipeline/]
+  ])("refuses a definition that returns %s", (_, define, message) => {
+    expect(() => {
+      // What plain JavaScript could write.
+      Reflect.apply(pipeline, undefined, ["wrong", define])
+    }).toThrow(message)
+  })
+
+  it("cannot be changed once it was checked", () => {
+    const { nodes } = chain()
+    const [first, second] = nodes
+    expect(() => Object.assign(first?.inputs ?? {}, { prompts: ["rank"] })).toThrow(TypeError)
+    expect(() => Reflect.apply(Array.prototype.push, second?.inputs["prompts"], ["rank"])).toThrow(TypeError)
+    expect(() => Reflect.apply(Array.prototype.push, nodes, [first])).toThrow(TypeError)
+    expect(() => Object.assign(second?.config ?? {}, { candidates: 4 })).toThrow(TypeError)
+  })
+
   it("recovers after a definition that failed", () => {
     expect(() =>
       pipeline("broken", () => {
@@ -193,6 +245,8 @@ describe("exportedPipeline", () => {
     expect(thrown(() => exportedPipeline("gem.ts", { default: () => 1 })).message).toContain(
       "a function, not a pipeline"
     )
+    const late = { default: Promise.resolve(made) }
+    expect(thrown(() => exportedPipeline("gem.ts", late)).message).toContain("a promise, not a pipeline")
   })
 })
 

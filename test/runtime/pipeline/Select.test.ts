@@ -37,6 +37,10 @@ describe("select", () => {
     expect(selected("sample")).toEqual(["start", "side", "round-1/sample", "round-1/update", "round-2/sample"])
   })
 
+  it("means the whole scope by its name", () => {
+    expect(selected("round-1")).toEqual(["start", "side", "round-1/sample", "round-1/update"])
+  })
+
   it("refuses an unknown name", () => {
     const result = select(base, ["reprot+"])
     expect(Result.isFailure(result) && result.failure.message).toMatch(/^--select reprot\+: .*Did you mean report\?/)

@@ -1,9 +1,12 @@
 import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { pipeline, rounds } from "gemflow"
+import { Node, pipeline, rounds } from "gemflow"
+import { homedir } from "node:os"
+import { join } from "node:path"
 import { applySettings } from "../../../runtime/pipeline/Settings.ts"
-import { EntropyScore, Pairs, Rank, Sample, Step } from "./exampleNodes.ts"
+import { EntropyScore, Pairs, Rank, Sample, Scores, Step } from "./exampleNodes.ts"
 import { randomPipeline } from "./randomPipeline.ts"
 
 const base = pipeline("base", () => {
@@ -73,6 +76,44 @@ describe("applySettings", () => {
     expect(failure("sample.candidates=1").message).toContain("expects a value between 2 and 64, found 1")
     expect(failure("entropy-score.over=some").message).toContain("expects \"selected\" | \"all\", found \"some\"")
     expect(failure("pairs.path=").message).toContain("expects the path of a file, found \"\"")
+  })
+
+  it("names the field inside a value that is wrong", () => {
+    const Trained = Node.make("trained", {
+      ...Step.definition,
+      config: Schema.Struct({ adapter: Schema.optionalKey(Schema.NullOr(Schema.Struct({ rank: Schema.Int }))) }),
+      inputs: {},
+      output: Scores,
+      run: () => Effect.succeed([])
+    })
+    const trained = pipeline("trained", () => Trained())
+    const message = (value: string) => {
+      const result = applySettings(trained, [`trained.adapter=${value}`], "/")
+      return Result.isFailure(result) ? result.failure.message : "accepted"
+    }
+    expect(message(`{"rank":"x"}`)).toContain(`field adapter.rank of trained expects number, found "x".`)
+    expect(message(`{"rank":1,"rnak":2}`)).toContain(
+      "field adapter.rnak of trained expects one of the fields rank, found the field rnak (did you mean rank?)."
+    )
+    expect(message("null")).toBe("accepted")
+  })
+
+  it("takes ~ for the home folder, as a shell does not after =", () => {
+    expect(config("pairs", "pairs.path=~/mine.jsonl")).toEqual({ path: join(homedir(), "mine.jsonl") })
+    expect(config("pairs", "pairs.path=~mine.jsonl")).toEqual({ path: "/home/user/~mine.jsonl" })
+    expect(config("round-1/rank", "rank.method=~/mine")).toEqual({ method: "~/mine" })
+  })
+
+  it("lists the nearest names of many, and how many nodes there are", () => {
+    const wide = pipeline("wide", () => {
+      for (let number = 0; number < 50; number++) Step({}, { steps: [] }, { name: `other-${number}` })
+      Rank({}, { scores: EntropyScore({}, { candidates: Sample({}, { prompts: Pairs({ path: "x" }) }) }) })
+    })
+    const result = applySettings(wide, ["score.lambda=1"], "/")
+    const message = Result.isFailure(result) ? result.failure.message : ""
+    expect(message).toMatch(/^--set score\.lambda=1: pipeline wide has no node score\. It has 54 nodes, such as /)
+    expect(message).toContain("entropy-score")
+    expect(message.length).toBeLessThan(200)
   })
 
   it.each(["lambda=1", "entropy-score.lambda", ".lambda=1", "entropy-score.=1", "=", ""])("refuses %o", (setting) => {
