@@ -30,6 +30,7 @@ const usageErrors: ReadonlySet<string> = new Set([
   "MixedDevices",
   "NotInRun",
   "PipelineNotLoaded",
+  "RowNotFound",
   "TooFewDevices",
   "UnknownNode",
   "UnknownRun"

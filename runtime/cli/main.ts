@@ -16,15 +16,14 @@ import { installedPackage } from "../execution/InstalledPackage.ts"
 import { devicesCommand } from "./DevicesCommand.ts"
 import { exitCodeOf } from "./ExitCode.ts"
 import { exportCommand } from "./ExportCommand.ts"
-import { gcCommand } from "./GcCommand.ts"
 import { lineageCommand } from "./LineageCommand.ts"
 import { print, remark, tolerateClosedPipes } from "./Output.ts"
-import { pinCommand, unpinCommand } from "./PinCommand.ts"
 import { planCommand } from "./PlanCommand.ts"
 import { styleOf } from "./render/Style.ts"
 import { runCommand } from "./RunCommand.ts"
 import { runsCommand } from "./RunsCommand.ts"
 import { showCommand } from "./ShowCommand.ts"
+import { traceCommand } from "./TraceCommand.ts"
 import { whyCommand } from "./WhyCommand.ts"
 
 const gemflow = Command.make("gemflow").pipe(
@@ -35,11 +34,9 @@ const gemflow = Command.make("gemflow").pipe(
     whyCommand,
     showCommand,
     lineageCommand,
+    traceCommand,
     runsCommand,
     exportCommand,
-    gcCommand,
-    pinCommand,
-    unpinCommand,
     devicesCommand
   ]),
   Command.withExamples([

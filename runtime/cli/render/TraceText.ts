@@ -15,11 +15,15 @@ const mostHeatLines = 4
 export const traceText = ({ direction, row, run }: TraceAnswer, style: Style, window: number): string => {
   const width = Number.isFinite(window) ? window : widthOfFile
   const title = style.dim(`run ${run}, ${direction === "up" ? "computed from" : "computed to"}`)
-  return [title, ...rowLines(row, "", "", style, width)].join("\n")
+  return [title, ...rowLines(row, {}, "", "", style, width)].join("\n")
 }
+
+/** The ids of the row from which one was reached; what is the same is not told again. */
+type Known = Readonly<Record<string, unknown>>
 
 const rowLines = (
   row: ShownRow,
+  known: Known,
   lead: string,
   indent: string,
   style: Style,
@@ -32,17 +36,25 @@ const rowLines = (
   const room = Math.max(20, width - indent.length - 2)
   return [
     title,
-    ...valueLines(row.columns, row.values, style, room).map((line) => `${indent}${branch}${line}`),
+    ...valueLines(row, known, style, room).map((line) => `${indent}${branch}${line}`),
     ...fileLines(row, style).map((line) => `${indent}${branch}${line}`),
     ...row.links.flatMap((link, index) => {
       const last = index === row.links.length - 1
-      return linkLines(link, `${indent}${last ? "└─ " : "├─ "}`, `${indent}${last ? "   " : "│  "}`, style, width)
+      return linkLines(
+        link,
+        row.values,
+        `${indent}${last ? "└─ " : "├─ "}`,
+        `${indent}${last ? "   " : "│  "}`,
+        style,
+        width
+      )
     })
   ]
 }
 
 const linkLines = (
   link: ShownLink,
+  known: Known,
   lead: string,
   indent: string,
   style: Style,
@@ -58,18 +70,18 @@ const linkLines = (
   if (first === undefined) return [`${lead}${input}${style.bold(link.node)}  ${style.dim(`no row with its ${by}`)}`]
   const group = link.group === undefined ? "" : `, one of ${count(link.group.rows, "row")} with its ${link.group.by}`
   return [
-    ...rowLines(first, `${lead}${input}`, indent, style, width).map((line, index) =>
+    ...rowLines(first, known, `${lead}${input}`, indent, style, width).map((line, index) =>
       index === 0 ? line + style.dim(`, by ${by}${group}`) : line
     ),
-    ...others.flatMap((row) => rowLines(row, `${indent}${style.dim("also ")}`, indent, style, width)),
+    ...others.flatMap((row) => rowLines(row, known, `${indent}${style.dim("also ")}`, indent, style, width)),
     ...(link.more > 0 ? [`${indent}${style.dim(`… and ${count(link.more, "more row")} by ${by}`)}`] : [])
   ]
 }
 
 /** Short values together on a line, long ones on a line of their own, tokens with their entropies. */
 const valueLines = (
-  columns: Column.Fields,
-  values: Readonly<Record<string, unknown>>,
+  { columns, values }: ShownRow,
+  known: Known,
   style: Style,
   room: number
 ): ReadonlyArray<string> => {
@@ -78,6 +90,7 @@ const valueLines = (
   const long: Array<string> = []
   for (const [name, column] of Object.entries(columns)) {
     if (heat !== undefined && (name === heat.text || name === heat.entropy)) continue
+    if (column.id === true && known[name] === values[name]) continue
     const value = messages(values[name]) ?? cell(column, values[name], room)
     const shown = `${style.dim(name)} ${truncate(oneLine(value), room - name.length - 1)}`
     const isShort = isNumeric(column) || column.kind === "bool" || column.id === true
@@ -117,7 +130,7 @@ const heatColumns = (columns: Column.Fields, values: Readonly<Record<string, unk
   return undefined
 }
 
-/** Each token with its entropy in nats where that is not nearly nothing: ` so 1.31`. */
+/** Each token, blanks as dots, with its entropy where that is not nearly nothing: `so·(1.3)`. */
 const heatLines = (
   pieces: ReadonlyArray<string>,
   entropies: Float32Array,
@@ -127,18 +140,28 @@ const heatLines = (
   const tokens = pieces.map((piece, index) => {
     const entropy = entropies[index] ?? 0
     const text = oneLine(piece === "" ? "<end>" : piece.replaceAll(" ", "·"))
+    if (entropy < least) return style.dim(text)
     const tone = entropy >= 1 ? style.bad : entropy >= 0.3 ? style.warn : style.dim
     return tone(`${text}(${entropy.toFixed(entropy < 0.995 ? 2 : 1).replace(/^0/, "")})`)
   })
-  const lines = wrap(tokens, " ", room)
-  const hidden = tokens.length - lines.slice(0, mostHeatLines).join(" ").split(" ").length
+  const lines: Array<Array<string>> = []
+  for (const token of tokens) {
+    const line = lines.at(-1)
+    if (line === undefined || line.reduce((sum, each) => sum + visible(each) + 1, visible(token)) > room) {
+      lines.push([token])
+    } else line.push(token)
+  }
   const shown = lines.slice(0, mostHeatLines)
+  const hidden = tokens.length - shown.reduce((sum, line) => sum + line.length, 0)
   return [
-    `${style.dim("tokens and their entropy in nats")}`,
-    ...shown,
+    style.dim("tokens (entropy in nats)"),
+    ...shown.map((line) => line.join(" ")),
     ...(hidden > 0 ? [style.dim(`… and ${count(hidden, "more token")}`)] : [])
   ]
 }
+
+/** An entropy below it is not told: the policy was sure. */
+const least = 0.05
 
 const fileLines = ({ files, line }: ShownRow, style: Style): ReadonlyArray<string> =>
   files.map(({ path, state }) =>
