@@ -1,74 +1,70 @@
 /**
- * The code fingerprint of a node: a digest of the code it runs, the digest per file, and the versions of the packages it
- * imports. Comments, formatting and code that is not reached do not enter. Fingerprints are remembered in the catalog and
- * hold while every file they were made from has the same stamp, so that a run in which nothing changed starts no esbuild.
+ * The code fingerprint of a node: a digest of the code it runs, digests of the declarations that this consists of, and the
+ * versions of the packages it imports. Comments, formatting and code that is not reached do not enter. Fingerprints are
+ * remembered in the catalog and hold while every file they were made from has the same stamp, so that a run in which nothing
+ * changed parses nothing.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { dirname } from "node:path"
 import { fileURLToPath } from "node:url"
-import { digestJson } from "../../artifacts/CanonicalJson.ts"
 import { Catalog } from "../lineage/Catalog.ts"
-import type { CodeFingerprint } from "../pipeline/Key.ts"
+import { type CodeFingerprint, CodeParts } from "../pipeline/Key.ts"
+import type { Definition } from "../pipeline/Node.ts"
+import { definitionPlace } from "./code/DefinitionPlace.ts"
+import { type Entry, madeInside } from "./code/Entry.ts"
 import { CodeNotTraceable } from "./CodeNotTraceable.ts"
 import { fileStamp, modifiedBefore } from "./FileStamp.ts"
-import { installedPackage, lockfile, packageRoot } from "./InstalledPackage.ts"
+import { lockfile, packageRoot } from "./InstalledPackage.ts"
 
-/** What must be unchanged for a remembered fingerprint to hold. */
+/** What must be unchanged for a remembered fingerprint to hold. The version is that of the way in which code is digested. */
 const Memo = Schema.Struct({
-  version: Schema.Literal(1),
-  esbuild: Schema.String,
+  version: Schema.Literal(2),
   stamps: Schema.Record(Schema.String, Schema.String),
-  parts: Schema.Record(Schema.String, Schema.String),
+  digest: Schema.String,
+  parts: CodeParts,
   packages: Schema.Record(Schema.String, Schema.String)
 })
 const decodeMemo = Schema.decodeUnknownOption(Memo)
 
-/**
- * The fingerprint of a node that is declared in `module` (a file: URL).
- *
- * @param definition what the node is made of: the export that has it is the node, and one that is not exported stands for
- *   its whole module
- */
-export const codeFingerprint = Effect.fn("CodeFingerprint.codeFingerprint")(
-  function*(definition: object, module: string) {
-    const catalog = yield* Catalog
-    const entry = yield* locate(definition, module)
-    const name = `${entry.path}#${entry.exportName ?? ""}`
-    const esbuild = installedPackage("esbuild", dirname(fileURLToPath(import.meta.url)))?.version ?? "none"
+/** What of a node the fingerprint is made from. */
+export type Fingerprinted = Pick<Definition, "name" | "module" | "madeAt">
 
-    const memo = decodeMemo(yield* catalog.memo("code", name))
-    if (
-      Option.isSome(memo) && memo.value.esbuild === esbuild
-      && Object.entries(memo.value.stamps).every(([file, stamp]) => fileStamp(file) === stamp)
-    ) return fingerprint(memo.value)
+/** The fingerprint of a node. Fails when its code cannot be followed, or may use what no key knows. */
+export const codeFingerprint = Effect.fn("CodeFingerprint.codeFingerprint")(function*(definition: Fingerprinted) {
+  const catalog = yield* Catalog
+  const entry = yield* locate(definition)
+  const name = entry.exportName === undefined
+    ? `${entry.path}@${entry.place.line}:${entry.place.column}`
+    : `${entry.path}#${entry.exportName}`
 
-    const startedAt = Date.now()
-    const { bundle } = yield* Effect.promise(() => import("./CodeBundle.ts"))
-    const lock = lockfile(entry.root)
-    const bundled = yield* Effect.tryPromise({
-      try: () => bundle(entry),
-      catch: (error) => error instanceof CodeNotTraceable ? error : untraceable(entry.path, error)
-    })
-    const stamps = Object.fromEntries(
-      [...bundled.files, ...(lock === undefined ? [] : [lock])].map((file) => [file, fileStamp(file)])
-    )
-    const { packages, parts } = bundled
-    // A file that was written while it was read may not be what its stamp says; then look again next time.
-    if (Object.keys(stamps).every((file) => modifiedBefore(file, startedAt))) {
-      yield* catalog.setMemo("code", name, { version: 1, esbuild, stamps, parts, packages } satisfies typeof Memo.Type)
-    }
-    return fingerprint(bundled)
+  const memo = decodeMemo(yield* catalog.memo("code", name))
+  if (Option.isSome(memo) && Object.entries(memo.value.stamps).every(([file, stamp]) => fileStamp(file) === stamp)) {
+    return fingerprint(memo.value)
   }
-)
 
-const fingerprint = ({ packages, parts }: Pick<typeof Memo.Type, "packages" | "parts">): CodeFingerprint => ({
-  code: { digest: digestJson(parts), parts },
+  const startedAt = Date.now()
+  const { reachedCode } = yield* Effect.promise(() => import("./code/ReachedCode.ts"))
+  const lock = lockfile(entry.root)
+  const { digest, files, packages, parts } = yield* orNotTraceable(() => reachedCode(entry))
+  const stamps = Object.fromEntries(
+    [...files, ...(lock === undefined ? [] : [lock])].map((file) => [file, fileStamp(file)])
+  )
+  // A file that was written while it was read may not be what its stamp says; then look again next time.
+  if (Object.keys(stamps).every((file) => modifiedBefore(file, startedAt))) {
+    yield* catalog.setMemo("code", name, { version: 2, stamps, digest, parts, packages } satisfies typeof Memo.Type)
+  }
+  return fingerprint({ digest, packages, parts })
+})
+
+const fingerprint = ({ digest, packages, parts }: Omit<typeof Memo.Type, "version" | "stamps">): CodeFingerprint => ({
+  code: { digest, parts },
   packages
 })
 
-const locate = Effect.fnUntraced(function*(definition: object, module: string) {
+const locate = Effect.fnUntraced(function*(definition: Fingerprinted) {
+  const { module, name: node } = definition
   if (!module.startsWith("file:")) {
     return yield* new CodeNotTraceable({
       file: module,
@@ -81,16 +77,29 @@ const locate = Effect.fnUntraced(function*(definition: object, module: string) {
   const namespace: { readonly [name: string]: unknown } = yield* Effect.promise(() => import(module))
   const exportName = Object.keys(namespace).find((name) => isNodeOf(namespace[name], definition))
   const root = packageRoot(dirname(path)) ?? dirname(path)
-  return { path, root, ...(exportName === undefined ? {} : { exportName }) }
+  if (exportName !== undefined) return { node, path, root, exportName } satisfies Entry
+  const place = yield* orNotTraceable(() => definitionPlace(definition.madeAt(), path, node))
+  const claimed = `${module}@${place.line}:${place.column}`
+  const other = madeThere.get(claimed)?.deref()
+  if (other !== undefined && other !== definition) {
+    return yield* madeInside(path, place.line, node, "a function that is called several times")
+  }
+  madeThere.set(claimed, new WeakRef(definition))
+  return { node, path, root, place } satisfies Entry
 })
+
+/** Which node was made at a place. Two made at the same place have the same code, and differ by what no key knows. */
+const madeThere = new Map<string, WeakRef<object>>()
 
 const isNodeOf = (value: unknown, definition: object): boolean =>
   value !== null && (typeof value === "function" || typeof value === "object")
   && "definition" in value && value.definition === definition
 
-const untraceable = (file: string, error: unknown) =>
-  new CodeNotTraceable({
-    file,
-    problem: `cannot be followed (${error instanceof Error ? error.message : String(error)})`,
-    remedy: "Check that its imports can be read."
+const orNotTraceable = <A>(make: () => A): Effect.Effect<A, CodeNotTraceable> =>
+  Effect.suspend(() => {
+    try {
+      return Effect.succeed(make())
+    } catch (error) {
+      return error instanceof CodeNotTraceable ? Effect.fail(error) : Effect.die(error)
+    }
   })

@@ -68,7 +68,7 @@ export const nodeExecutor = Effect.fn("ExecuteNode.nodeExecutor")(
         { artifactOf, inputs, instance, key, keyDigest, reasons }: NodeExecution,
         leased: ReadonlyArray<Place>
       ) {
-        const { config } = environment.prepared(instance)
+        const { config, env } = environment.prepared(instance)
         const device = instance.node.device ? leased.map(({ device }) => device).join(", ") : null
         const workspace = yield* nodeWorkspace(store.root, keyDigest)
         const startedAt = yield* Clock.currentTimeMillis
@@ -77,6 +77,7 @@ export const nodeExecutor = Effect.fn("ExecuteNode.nodeExecutor")(
         const made = yield* runner.run({
           instance,
           config: config.value,
+          env,
           devices: leased,
           workspace,
           inputs: yield* runner.readInputs(instance, artifactOf),

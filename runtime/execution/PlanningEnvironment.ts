@@ -14,6 +14,7 @@ import type { InvalidNodeConfig } from "../pipeline/PipelineError.ts"
 import type { Environment, StoredOutput } from "../pipeline/Plan.ts"
 import { codeFingerprint } from "./CodeFingerprint.ts"
 import type { CodeNotTraceable } from "./CodeNotTraceable.ts"
+import { declaredEnvironment, environmentDigests } from "./DeclaredEnvironment.ts"
 import { Devices, TooFewDevices } from "./Devices.ts"
 import { inputDigest, type InputNotReadable } from "./InputDigest.ts"
 import { numerics } from "./Numerics.ts"
@@ -30,6 +31,8 @@ export type PlanningError =
 /** An instance with what planning found out about it before anything runs. */
 export interface Prepared {
   readonly config: DecodedConfig
+  /** The values of the environment variables that the node declares. */
+  readonly env: Readonly<Record<string, string | undefined>>
   readonly own: OwnKey
 }
 
@@ -77,7 +80,7 @@ export const planningEnvironment = Effect.fn("PlanningEnvironment.planningEnviro
     yield* Effect.forEach(
       definitions,
       (definition) =>
-        Effect.map(codeFingerprint(definition, definition.module), (fingerprint) => {
+        Effect.map(codeFingerprint(definition), (fingerprint) => {
           fingerprints.set(definition, fingerprint)
         }),
       { concurrency: 4, discard: true }
@@ -90,14 +93,16 @@ export const planningEnvironment = Effect.fn("PlanningEnvironment.planningEnviro
       const files: Record<string, string> = {}
       for (const file of config.files) files[file.field] = yield* inputDigest({ node: instance.name, ...file })
       const fingerprint = present(fingerprints.get(instance.node))
+      const env = declaredEnvironment(instance.node)
       const own = ownKey({
         instance,
         config,
         fingerprint,
         files,
+        ...(instance.node.env.length === 0 ? {} : { environment: environmentDigests(env) }),
         ...(instance.node.device ? { numerics: onDevice } : {})
       })
-      prepared.set(instance.name, { config, own })
+      prepared.set(instance.name, { config, env, own })
     }
 
     const known = Effect.fnUntraced(function*(keyDigest: string) {

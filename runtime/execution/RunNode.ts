@@ -19,6 +19,8 @@ export interface NodeWork {
   readonly instance: NodeInstance
   /** Decoded. */
   readonly config: unknown
+  /** The environment variables that the node declares. */
+  readonly env: Readonly<Record<string, string | undefined>>
   readonly devices: ReadonlyArray<Place>
   readonly workspace: Workspace["Service"]
   /** The tables it reads, as `readInputs` gives them. */
@@ -61,7 +63,7 @@ export const nodeRunner = Effect.gen(function*() {
   })
 
   const run = Effect.fn("RunNode.run")(function*(work: NodeWork) {
-    const { config, devices, inputs, instance, workspace } = work
+    const { config, devices, env, inputs, instance, workspace } = work
     const progress = yield* throttled(work.progress)
     const context = Context.mergeAll(
       services,
@@ -72,7 +74,7 @@ export const nodeRunner = Effect.gen(function*() {
     const rows = yield* Effect.scopedWith((nodeScope) =>
       Effect.gen(function*() {
         const shared = work.shared ?? (yield* sharing)
-        return yield* instance.node.run({ config, inputs, progress, shared })
+        return yield* instance.node.run({ config, inputs, env, progress, shared })
       }).pipe(Effect.provideContext(Context.add(context, Scope.Scope, nodeScope)))
     )
     const { Table } = yield* Effect.promise(() => import("../../artifacts/Table.ts"))

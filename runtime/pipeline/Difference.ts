@@ -2,12 +2,12 @@ import { canonicalJson, type Json } from "../../artifacts/CanonicalJson.ts"
 import type { NodeKey, OwnKey } from "./Key.ts"
 
 /** The parts of a key that can differ, by the names that plan, events and documentation use. */
-export type DifferenceReason = "code" | "config" | "input" | "file" | "package" | "numerics"
+export type DifferenceReason = "code" | "config" | "input" | "file" | "environment" | "package" | "numerics"
 
 /** One difference between two keys. */
 export interface Difference {
   readonly reason: DifferenceReason
-  /** What differs: a source file, a config field, an input's column, a package. */
+  /** What differs: a declaration in a source file, a config field, an input's column, an environment variable, a package. */
   readonly what: string
   readonly change: "added" | "removed" | "changed"
   /** The values, where they say something to a reader (digests do not). */
@@ -27,6 +27,7 @@ export const explainDifference = (
   ...recordDifferences("config", before.config, after.config, shown),
   ...(after.inputs === undefined ? [] : inputDifferences(before.inputs, after.inputs)),
   ...recordDifferences("file", before.files, after.files),
+  ...recordDifferences("environment", before.environment ?? {}, after.environment ?? {}),
   ...recordDifferences("package", before.packages, after.packages, shown),
   ...recordDifferences("numerics", before.numerics ?? {}, after.numerics ?? {}, shown)
 ]
@@ -44,14 +45,28 @@ const codeDifferences = (before: NodeKey, after: OwnKey): ReadonlyArray<Differen
     differences.push({ reason: "code", what: "node", change: "changed", before: before.node, after: after.node })
   }
   if (before.code.digest !== after.code.digest) {
-    const files = recordDifferences("code", before.code.parts, after.code.parts)
-    differences.push(...(files.length > 0 ? files : [changed("code", "its code")]))
+    const parts = partDifferences(before.code.parts, after.code.parts)
+    // Equal parts in another order.
+    differences.push(...(parts.length > 0 ? parts : [changed("code", "the order of its code")]))
   }
   if (before.output !== after.output) {
     differences.push(changed("code", "its output table"))
   }
   return differences
 }
+
+/** `branchingEntropy() in nodes/EntropyScore.ts`; a file alone where all of it is new or gone, or it is no code. */
+const partDifferences = (before: NodeKey["code"]["parts"], after: OwnKey["code"]["parts"]): ReadonlyArray<Difference> =>
+  compare(before, after).flatMap(({ after, before, name: file }): ReadonlyArray<Difference> => {
+    if (before === undefined || after === undefined) return [oneSided("code", file, before === undefined)]
+    if (typeof before === "string" || typeof after === "string") {
+      return before === after ? [] : [changed("code", file)]
+    }
+    return recordDifferences("code", before, after).map((difference) => ({
+      ...difference,
+      what: `${difference.what} in ${file}`
+    }))
+  })
 
 const inputDifferences = (before: NodeKey["inputs"], after: NodeKey["inputs"]): ReadonlyArray<Difference> =>
   compare(before, after).flatMap(({ after: tablesAfter, before: tablesBefore, name }) =>

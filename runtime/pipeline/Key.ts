@@ -11,17 +11,22 @@ import { inputType, type NodeInstance } from "./Pipeline.ts"
 
 const Digests = Schema.Record(Schema.String, Schema.String)
 
+/** Per file of code a digest of each declaration that the node reaches; for any other file a digest of its content. */
+export const CodeParts = Schema.Record(Schema.String, Schema.Union([Schema.String, Digests]))
+
 export const NodeKey = Schema.Struct({
   /** The node's own name, not the instance's: instances with equal keys share one output. */
   node: Schema.String,
-  /** `digest` decides; `parts`, per file, are kept so that a difference can name the file. */
-  code: Schema.Struct({ digest: Schema.String, parts: Digests }),
+  /** `digest` decides; `parts` are kept so that a difference can name the function. */
+  code: Schema.Struct({ digest: Schema.String, parts: CodeParts }),
   /** Name and version of the packages that the code reaches. */
   packages: Digests,
   /** The decoded config, defaults filled in, without the paths of input files. */
   config: Schema.Record(Schema.String, Schema.Json),
   /** Digest of the content of each input file or directory, by config field. */
   files: Digests,
+  /** Digest of the value of each environment variable that the node declares, or "absent". Absent when it declares none. */
+  environment: Schema.optionalKey(Digests),
   /** Digest of the table type that the node makes. */
   output: Schema.String,
   /** Per input, for each table wired to it, the digests of the columns that the node declares to read. */
@@ -34,18 +39,22 @@ export type NodeKey = typeof NodeKey.Type
 /** What of a key is known before anything upstream has run. */
 export type OwnKey = Omit<NodeKey, "inputs">
 
-/** The code that a node runs: digest of the whole, digests of its files, versions of the packages it reaches. */
+/** The code that a node runs: digest of the whole, digests of its declarations, versions of the packages it reaches. */
 export interface CodeFingerprint {
-  readonly code: { readonly digest: string; readonly parts: { readonly [file: string]: string } }
+  readonly code: { readonly digest: string; readonly parts: typeof CodeParts.Type }
   readonly packages: { readonly [name: string]: string }
 }
 
-/** The parts of an instance's key that do not depend on other nodes. `files` holds a digest for each `config.files`. */
+/**
+ * The parts of an instance's key that do not depend on other nodes. `files` holds a digest for each `config.files`,
+ * `environment` one for each variable that the node declares.
+ */
 export const ownKey = (parts: {
   readonly instance: NodeInstance
   readonly config: DecodedConfig
   readonly fingerprint: CodeFingerprint
   readonly files: Readonly<Record<string, string>>
+  readonly environment?: Readonly<Record<string, string>>
   readonly numerics?: Readonly<Record<string, string>>
 }): OwnKey => ({
   node: parts.instance.node.name,
@@ -53,6 +62,7 @@ export const ownKey = (parts: {
   packages: parts.fingerprint.packages,
   config: parts.config.key,
   files: parts.files,
+  ...(parts.environment === undefined ? {} : { environment: parts.environment }),
   output: contract(parts.instance.node.output),
   ...(parts.numerics === undefined ? {} : { numerics: parts.numerics })
 })
@@ -81,7 +91,7 @@ export const inputDigests = (
 
 /** The digest under which an output is stored. Of the code only the digest of the whole enters. */
 export const keyDigest = (key: NodeKey): string =>
-  digestJson({ ...key, code: key.code.digest, numerics: key.numerics ?? {} })
+  digestJson({ ...key, code: key.code.digest, environment: key.environment ?? {}, numerics: key.numerics ?? {} })
 
 const known = (digest: string | undefined, upstream: string, column: string): string => {
   // A wired table has the columns its reader declares, so this is a defect and not something a user can cause.

@@ -14,6 +14,16 @@ export const locate = (callee: (...args: never) => unknown): () => Location | un
   return () => parseFrame(holder.stack ?? "")
 }
 
+/** The whole stack below `callee`, rendered when the result is called. */
+export const captureStack = (callee: (...args: never) => unknown): () => string => {
+  const holder: { stack?: string } = {}
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 100
+  Error.captureStackTrace(holder, callee)
+  Error.stackTraceLimit = limit
+  return () => holder.stack ?? ""
+}
+
 export const renderLocation = (location: Location | undefined): string =>
   location === undefined ? "an unknown place" : `${location.file}:${location.line}`
 

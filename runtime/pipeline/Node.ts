@@ -17,7 +17,7 @@ import { register } from "./Builder.ts"
 import type { Device } from "./Device.ts"
 import type { Handle, Inputs, Many, Wires } from "./Handle.ts"
 import { type InputKind, inputKind } from "./InputFile.ts"
-import { filePath, locate } from "./Location.ts"
+import { captureStack, filePath, locate } from "./Location.ts"
 import { type Declared, type MapOver, type Mapped, mapped } from "./Mapped.ts"
 import { checkName } from "./NodeName.ts"
 import type { Workspace } from "./Workspace.ts"
@@ -53,6 +53,8 @@ export interface RunContext<Config, In> {
   /** The decoded config: defaults filled in, paths of `InputFile` and `InputDirectory` absolute. */
   readonly config: Config
   readonly inputs: In
+  /** The environment variables that the node declares, by name; undefined where one is not set. */
+  readonly env: Readonly<Record<string, string | undefined>>
   readonly progress: (progress: Progress) => Effect.Effect<void>
   /**
    * What all partitions of an execution of a mapped node share, such as an open policy: made when it is first asked for
@@ -95,6 +97,11 @@ export interface Options<
    */
   readonly map?: MapOver<In>
   /**
+   * Environment variables that the node reads, as `env["NAME"]` in `run`. Digests of their values are part of the key, the
+   * values are kept nowhere. Reading `process.env` is refused, since a change there would go unnoticed.
+   */
+  readonly env?: ReadonlyArray<string>
+  /**
    * The implementation. Import what is heavy (Arrow, policies) with `import()` inside, so that planning stays light; the
    * code fingerprint reaches it all the same.
    */
@@ -117,6 +124,10 @@ export interface Definition {
   readonly mapped?: Mapped
   /** The config fields that are an `InputFile` or an `InputDirectory`. */
   readonly files: Readonly<Record<string, InputKind>>
+  /** The environment variables that it reads. */
+  readonly env: ReadonlyArray<string>
+  /** The stack when it was made, which tells where. */
+  readonly madeAt: () => string
   /** How many devices it needs at once, for a decoded config; 0 for a node that computes on none. */
   devices(config: unknown): number
   // A method, so that a node that reads certain tables is a Definition; the executor hands it what it declares.
@@ -188,9 +199,10 @@ export function make<
 >(name: string, options: Options<Fields, In, Out, E>): Node<Schema.Struct.Encoded<Fields>, In, Out>
 export function make(
   name: string,
-  options: Omit<Definition, "name" | "doc" | "device" | "devices" | "files" | "mapped"> & {
+  options: Omit<Definition, "name" | "doc" | "device" | "devices" | "files" | "env" | "madeAt" | "mapped"> & {
     readonly doc?: string
     readonly device?: boolean
+    readonly env?: ReadonlyArray<string>
     readonly map?: Declared
     devices?(config: unknown): number
   }
@@ -209,6 +221,8 @@ export function make(
     devices: (decoded) => device ? options.devices?.(decoded) ?? 1 : 0,
     ...(options.map === undefined ? {} : { mapped: mapped(name, inputs, options.map, () => filePath(module)) }),
     files: inputFields(config),
+    env: options.env ?? [],
+    madeAt: captureStack(make),
     run: (context) => options.run(context)
   }
   const call = (config: object = {}, wires: object = {}, { name: instance = name }: InstanceOptions = {}) =>

@@ -55,6 +55,7 @@ export const runNode = Effect.fnUntraced(function*<T extends TableType.Any>(
   const rows = yield* run({
     config: decoded,
     inputs: projected,
+    env: {},
     progress: () => Effect.void,
     shared: (_, make) => make
   })

@@ -9,6 +9,7 @@ const standard = ["/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64"
 /** @param beside folders looked at first: those a library names for itself (RUNPATH). */
 export const librarySearch = (beside: ReadonlyArray<string>): (name: string) => string | undefined => {
   // The loader reads LD_LIBRARY_PATH when a process starts, so it is this process's that counts.
+  // gemflow: outside-key Where libraries are found decides whether a device can be used, not what it computes.
   const named = (process.env["LD_LIBRARY_PATH"] ?? "").split(/[:;]/).filter((folder) => folder !== "")
   const inFolders = (folders: ReadonlyArray<string>, name: string) =>
     folders.map((folder) => join(folder, name)).find((path) => existsSync(path))

@@ -85,7 +85,7 @@ signs      4.00 [3.50, 4.50]      4
     expect(warm.err).toContain("0 executed, 5 cached")
   })
 
-  it("loads neither Arrow nor esbuild nor onnxruntime when all is cached", async () => {
+  it("loads neither Arrow nor a parser nor onnxruntime when all is cached", async () => {
     const project = temporaryProject()
     await project.gemflow("run", "numbers.ts")
     project.write(
@@ -109,7 +109,7 @@ signs      4.00 [3.50, 4.50]      4
     spawnSync(process.execPath, ["list.mjs"], { cwd: project.root })
     const loaded = readFileSync(join(project.root, "loaded.txt"), "utf8")
     expect(loaded).toContain("runtime/execution/Executor.ts")
-    for (const heavy of ["apache-arrow", "node_modules/esbuild", "onnxruntime", "tokenizers", "@bufbuild"]) {
+    for (const heavy of ["apache-arrow", "node_modules/acorn", "onnxruntime", "tokenizers", "@bufbuild"]) {
       expect(loaded).not.toContain(heavy)
     }
   })

@@ -31,11 +31,13 @@ export const score = { definition: {}, run: async (x: number) => (await import("
   return { root, write }
 }
 
+const made = (module: string) => ({ name: "node", module, madeAt: () => "" })
+
 /** Imports the module afresh under a copy of the name, as a new process would, and fingerprints its export. */
 const fingerprintOf = Effect.fnUntraced(function*(root: string, file: string, exportName: string) {
   const module = pathToFileURL(join(root, file)).href
   const namespace: Record<string, { readonly definition: object }> = yield* Effect.promise(() => import(module))
-  return yield* codeFingerprint(namespace[exportName]?.definition ?? {}, module)
+  return yield* codeFingerprint(Object.assign(namespace[exportName]?.definition ?? {}, made(module)))
 })
 
 const inProject = <A, E>(
@@ -89,7 +91,7 @@ export const score = {
         const after = yield* fingerprintOf(root, "nodes/score.ts", "score")
         expect(after.code.digest).not.toBe(before.code.digest)
         const changed = Object.keys(after.code.parts).filter((file) =>
-          after.code.parts[file] !== before.code.parts[file]
+          JSON.stringify(after.code.parts[file]) !== JSON.stringify(before.code.parts[file])
         )
         expect(changed).toEqual(["nodes/lazy.ts"])
       })
@@ -136,9 +138,16 @@ export const score = {
   it.effect("of one node does not change with another declared in the same file", () =>
     inProject(({ root, write }) =>
       Effect.gen(function*() {
+        write(
+          "node_modules/gemflow/package.json",
+          JSON.stringify({ name: "gemflow", version: "1.0.0", type: "module" })
+        )
+        write(
+          "node_modules/gemflow/index.js",
+          "export const Node = { make: (options) => ({ ...options, definition: {} }) }"
+        )
         const file = (other: string) =>
-          `const Node = { make: (options: object) => ({ ...options, definition: {} }) }
-// from "gemflow"
+          `import { Node } from "gemflow"
 export const first = Node.make({ run: () => 1 })
 export const second = Node.make({ run: () => ${other} })
 `
@@ -152,13 +161,27 @@ export const second = Node.make({ run: () => ${other} })
       })
     ))
 
-  it.effect("of a node that is not exported is that of its whole module", () =>
+  it.effect("of a node that is not exported is that of the declaration in which it was made", () =>
     inProject(({ root, write }) =>
       Effect.gen(function*() {
-        const module = pathToFileURL(join(root, "nodes/score.ts")).href
-        const before = yield* codeFingerprint({}, module)
-        write("nodes/lazy.ts", "export const lazy = (x: number) => x + 12\n")
-        expect(yield* codeFingerprint({}, module)).not.toEqual(before)
+        const path = join(root, "nodes/inner.ts")
+        const text = (other: string) =>
+          `import { twice } from "./helper.ts"
+const inner = { run: () => twice(1) }
+export const other = () => ${other}
+`
+        const at = (line: number) => ({
+          ...made(pathToFileURL(path).href),
+          madeAt: () => `Error\n    at ${path}:${line}:17`
+        })
+        write("nodes/inner.ts", text("1"))
+        const inner = at(2)
+        const before = yield* codeFingerprint(inner)
+        expect(Object.keys(before.code.parts)).toEqual(["nodes/helper.ts", "nodes/inner.ts"])
+        write("nodes/inner.ts", text("2"))
+        expect(yield* codeFingerprint(inner)).toEqual(before)
+        write("nodes/helper.ts", "export const twice = (x: number) => x * 2 + 1\n")
+        expect(yield* codeFingerprint(inner)).not.toEqual(before)
       })
     ))
 

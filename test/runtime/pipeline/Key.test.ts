@@ -37,6 +37,7 @@ const randomKey: Arbitrary.Arbitrary<NodeKey> = Arbitrary.all({
   packages: recordOf(text),
   config: recordOf(value),
   files: recordOf(text),
+  environment: recordOf(text),
   output: text,
   inputs: recordOf(Arbitrary.array(recordOf(text), { maxLength: 2 })),
   numerics: recordOf(text)
@@ -60,6 +61,8 @@ describe("keyDigest", () => {
       { config: { lambda: "1", over: "selected" } },
       { config: { lambda: 1 } },
       { files: { path: "f1" } },
+      { environment: { MODE: "v0" } },
+      { environment: { MODE: "absent" } },
       { output: "o1" },
       { inputs: { candidates: [{ token_entropy: "d2", text: "d1" }] } },
       { inputs: { candidates: [{ token_entropy: "d1", text: "d0" }] } },
@@ -103,7 +106,30 @@ describe("explainDifference", () => {
     ])
     expect(told({ ...base, code: { digest: "c1", parts: { "nodes/EntropyScore.ts": "p9", "nodes/New.ts": "p" } } }))
       .toEqual(["code: nodes/EntropyScore.ts changed", "code: nodes/Span.ts removed", "code: nodes/New.ts added"])
-    expect(told({ ...base, code: { digest: "c1", parts: base.code.parts } })).toEqual(["code: its code changed"])
+    expect(told({ ...base, code: { digest: "c1", parts: base.code.parts } })).toEqual([
+      "code: the order of its code changed"
+    ])
+    const named = {
+      "nodes/EntropyScore.ts": { "score()": "1", "MARKER": "2", "class Model": "3", "same()": "4" },
+      "data.json": "d"
+    }
+    const changed = {
+      "nodes/EntropyScore.ts": { "score()": "9", "class Model": "8", "same()": "4", "register(…)": "5" },
+      "data.json": "e"
+    }
+    expect(
+      explainDifference({ ...base, code: { digest: "c1", parts: named } }, {
+        ...base,
+        code: { digest: "c2", parts: changed }
+      })
+        .map(renderDifference)
+    ).toEqual([
+      "score() in nodes/EntropyScore.ts changed",
+      "MARKER in nodes/EntropyScore.ts removed",
+      "class Model in nodes/EntropyScore.ts changed",
+      "register(…) in nodes/EntropyScore.ts added",
+      "data.json changed"
+    ])
     expect(told({ ...base, node: "rank", output: "x" })).toEqual([
       "code: node entropy-score -> rank",
       "code: its output table changed"
@@ -113,6 +139,7 @@ describe("explainDifference", () => {
     ])
     expect(told({ ...base, inputs: { candidates: [...base.inputs["candidates"] ?? [], { text: "d1" }], more: [] } }))
       .toEqual(["input: candidates[1] added", "input: more added"])
+    expect(told({ ...base, environment: { TOKEN: "v1" } })).toEqual(["environment: TOKEN added"])
     expect(told({ ...base, files: { path: "f1" }, packages: { effect: "4.2.0" }, numerics: { provider: "cuda" } }))
       .toEqual(["file: path changed", "package: effect 4.1.0 -> 4.2.0", "numerics: provider cpu -> cuda"])
   })
