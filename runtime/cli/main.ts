@@ -16,8 +16,10 @@ import { installedPackage } from "../execution/InstalledPackage.ts"
 import { devicesCommand } from "./DevicesCommand.ts"
 import { exitCodeOf } from "./ExitCode.ts"
 import { exportCommand } from "./ExportCommand.ts"
+import { gcCommand } from "./GcCommand.ts"
 import { lineageCommand } from "./LineageCommand.ts"
 import { print, remark, tolerateClosedPipes } from "./Output.ts"
+import { pinCommand, unpinCommand } from "./PinCommand.ts"
 import { planCommand } from "./PlanCommand.ts"
 import { styleOf } from "./render/Style.ts"
 import { runCommand } from "./RunCommand.ts"
@@ -37,6 +39,9 @@ const gemflow = Command.make("gemflow").pipe(
     traceCommand,
     runsCommand,
     exportCommand,
+    gcCommand,
+    pinCommand,
+    unpinCommand,
     devicesCommand
   ]),
   Command.withExamples([
