@@ -3,18 +3,16 @@
  * are. An artifact is named by the digest of its content, so storing it twice stores it once, and several processes may
  * read and write at the same time. What is torn or altered is quarantined and reported as absent.
  *
- * StoreFiles.ts says where things are; TableStore.ts and DirectoryStore.ts keep the two kinds.
+ * StoreFiles.ts says where things are; TableStore.ts and DirectoryStore.ts keep the two kinds, and MakeStore.ts puts them together.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as fs from "node:fs/promises"
-import { directoryStore } from "./DirectoryStore.ts"
-import { type ArtifactAbsent, StoreError } from "./StoreError.ts"
+import { makeStore } from "./MakeStore.ts"
+import type { ArtifactAbsent, StoreError } from "./StoreError.ts"
 import * as Files from "./StoreFiles.ts"
 import type { Table } from "./Table.ts"
 import type { TableMismatch } from "./TableMismatch.ts"
-import { tableStore } from "./TableStore.ts"
 import type * as TableType from "./TableType.ts"
 
 /** A stored table, described without reading it. */
@@ -65,66 +63,4 @@ export class ArtifactStore extends Context.Service<ArtifactStore, {
   /** The store in a directory, which is made when something is first stored. */
   static readonly layer = (root: string): Layer.Layer<ArtifactStore> =>
     Layer.effect(ArtifactStore, Effect.as(Files.sweepTemporary(root), ArtifactStore.of(makeStore(root))))
-}
-
-const makeStore = (root: string): ArtifactStore["Service"] => {
-  const tables = tableStore(root)
-  const directories = directoryStore(root)
-
-  const prepare = Effect.suspend(() =>
-    Files.withTemporary(
-      root,
-      (temporary) => Files.attempt("write to the artifact store", root, () => fs.writeFile(temporary, ""))
-    )
-  )
-
-  const put = Effect.fn("ArtifactStore.put")(function*<T extends TableType.Any>(table: Table<T>) {
-    const { digestTable } = yield* Effect.promise(() => import("./Digest.ts"))
-    const { digest, manifest } = digestTable(table)
-    for (const directory of manifest.directories) {
-      if (!(yield* directories.has(directory))) {
-        const cause = new Error(
-          `a row refers to directory ${directory}, which is not stored; the node has to put it there first`
-        )
-        return yield* new StoreError({ operation: `store a table of type ${table.type.name}`, path: root, cause })
-      }
-    }
-    for (const directory of manifest.directories) yield* directories.touch(directory)
-    // Who cleans up the store may have taken it away in the moment before it was touched.
-    for (let attempt = 0; attempt < 3; attempt++) {
-      yield* tables.touch(digest)
-      if (!(yield* tables.verify(digest))) yield* tables.write(digest, manifest, table)
-      const stored = yield* Effect.catchTag(tables.describe(digest), "ArtifactAbsent", () => Effect.undefined)
-      if (stored !== undefined) return stored
-    }
-    const cause = new Error("it is not there after it was written")
-    return yield* new StoreError({ operation: "write an artifact", path: tables.path(digest), cause })
-  })
-
-  const has = Effect.fn("ArtifactStore.has")(function*(digest: string) {
-    const table = yield* Effect.catchTag(tables.describe(digest), "ArtifactAbsent", () => Effect.void)
-    if (table === undefined) return yield* directories.has(digest)
-    for (const directory of table.directories) {
-      if (!(yield* directories.has(directory))) return false
-    }
-    return true
-  })
-
-  const verify = Effect.fn("ArtifactStore.verify")(function*(digest: string) {
-    return (yield* tables.verify(digest)) || (yield* directories.verify(digest))
-  })
-
-  return {
-    root,
-    prepare,
-    put,
-    get: tables.get,
-    open: tables.open,
-    describe: tables.describe,
-    path: tables.path,
-    has,
-    verify,
-    putDirectory: directories.put,
-    directoryPath: directories.path
-  }
 }

@@ -31,6 +31,7 @@ const usageErrors: ReadonlySet<string> = new Set([
   "NotInRun",
   "PipelineNotLoaded",
   "RowNotFound",
+  "SampleOfNothing",
   "TooFewDevices",
   "UnknownNode",
   "UnknownRun"

@@ -26,6 +26,7 @@ import { runCommand } from "./RunCommand.ts"
 import { runsCommand } from "./RunsCommand.ts"
 import { showCommand } from "./ShowCommand.ts"
 import { traceCommand } from "./TraceCommand.ts"
+import { verifyCommand } from "./VerifyCommand.ts"
 import { whyCommand } from "./WhyCommand.ts"
 
 const gemflow = Command.make("gemflow").pipe(
@@ -42,6 +43,7 @@ const gemflow = Command.make("gemflow").pipe(
     gcCommand,
     pinCommand,
     unpinCommand,
+    verifyCommand,
     devicesCommand
   ]),
   Command.withExamples([
