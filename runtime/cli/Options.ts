@@ -3,6 +3,7 @@ import * as Argument from "effect/cli/Argument"
 import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { availableParallelism } from "node:os"
 import { DeviceName } from "../execution/Devices.ts"
 
 export const file = Argument.String("file").pipe(Argument.withDescription("The pipeline file, e.g. pipelines/gem.ts"))
@@ -44,6 +45,13 @@ export const device = Flag.String("device").pipe(
   ),
   Flag.withSchema(DeviceName),
   Flag.atLeast(0)
+)
+
+export const jobs = Flag.Int("jobs").pipe(
+  Flag.withAlias("j"),
+  Flag.withDescription("How many nodes that need no device may run at once (default: the number of cores)"),
+  Flag.withSchema(Schema.Int.check(Schema.isGreaterThan(0, { expected: "a number of at least 1" }))),
+  Flag.withDefault(availableParallelism())
 )
 
 export const json = (what: string) =>

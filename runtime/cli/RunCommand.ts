@@ -1,10 +1,8 @@
 import * as Command from "effect/cli/Command"
-import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { availableParallelism } from "node:os"
 import { ArtifactStore } from "../../artifacts/ArtifactStore.ts"
 import { execute } from "../execution/Executor.ts"
 import { Catalog } from "../lineage/Catalog.ts"
@@ -19,13 +17,6 @@ import { ShownTable } from "./render/ShownTable.ts"
 import { styleOf } from "./render/Style.ts"
 import { devicesLayer, namedBy, openPipeline, storeLayer } from "./Workspace.ts"
 
-const jobs = Flag.Int("jobs").pipe(
-  Flag.withAlias("j"),
-  Flag.withDescription("How many nodes that need no device may run at once (default: the number of cores)"),
-  Flag.withSchema(Schema.Int.check(Schema.isGreaterThan(0, { expected: "a number of at least 1" }))),
-  Flag.withDefault(availableParallelism())
-)
-
 /** The result is shown up to this many rows; `gemflow show` shows more. */
 const resultRows = 40
 
@@ -36,7 +27,7 @@ export const runCommand = Command.make("run", {
   force: Options.force,
   store: Options.store,
   device: Options.device,
-  jobs,
+  jobs: Options.jobs,
   json: Options.json("Print an event per line, as JSON")
 }, (options) =>
   Effect.gen(function*() {
