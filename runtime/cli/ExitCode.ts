@@ -22,19 +22,31 @@ export class NotRunYet extends Schema.TaggedError<NotRunYet>()("NotRunYet", {
 
 const usageErrors: ReadonlySet<string> = new Set([
   "AmbiguousRun",
+  "CannotDrop",
   "CodeNotTraceable",
+  "InputMismatch",
   "InputNotReadable",
+  "InvalidGrid",
   "InvalidNodeConfig",
   "MalformedBetween",
   "MalformedSetting",
   "MixedDevices",
+  "NodeNotUsed",
+  "NotAStore",
   "NotInRun",
+  "NothingToCompare",
+  "NothingToReseed",
+  "NothingToVary",
+  "NothingAsked",
   "PipelineNotLoaded",
   "RowNotFound",
   "SampleOfNothing",
   "TooFewDevices",
+  "UnknownArtifact",
+  "UnknownMetric",
   "UnknownNode",
-  "UnknownRun"
+  "UnknownRun",
+  "UnusableDestination"
 ])
 
 export const exitCodeOf = (error: unknown): number =>

@@ -1,4 +1,5 @@
 /** Lineage as a tree for the terminal, or as a Mermaid flowchart for documents. */
+import type { ArtifactUse } from "../../lineage/ArtifactLineage.ts"
 import type { LineageEdge, LineageGraph, LineageNode } from "../../lineage/Lineage.ts"
 import { count, formatDuration, shortDigest } from "./Numbers.ts"
 import type { Style } from "./Style.ts"
@@ -46,13 +47,36 @@ const describe = (node: LineageNode, graph: LineageGraph, style: Style): string 
   if (node.status === "skipped") return style.warn("skipped")
   const parts = [
     ...(node.rows === undefined ? [] : [count(node.rows, "row")]),
-    ...(node.artifact === undefined ? [] : [shortDigest(node.artifact)]),
+    ...(node.artifact === undefined || isNamedBy(node, node.artifact) ? [] : [shortDigest(node.artifact)]),
     node.computedBy === undefined || node.computedBy === graph.run
       ? `computed in ${formatDuration(node.durationMs ?? 0)}`
       : `computed by run ${node.computedBy}`
   ]
   return style.dim(parts.join(" · "))
 }
+
+/** In a graph of artifacts the name has the digest already. */
+const isNamedBy = ({ node }: LineageNode, digest: string): boolean => node.endsWith(` ${digest.slice(0, 12)}`)
+
+/** Which runs made an artifact, and in which it was found cached. */
+export const artifactHeader = (digest: string, uses: ReadonlyArray<ArtifactUse>, style: Style): string => {
+  const made = uses.filter(({ status }) => status === "executed")
+  const reused = uses.filter(({ status }) => status === "cached")
+  const names = (told: ReadonlyArray<ArtifactUse>) => [...new Set(told.map(({ node }) => node))].join(", ")
+  const last = uses.at(-1)
+  return [
+    `${style.bold(digest)}`,
+    ...made.slice(0, mostRuns).map(({ node, run }) => style.dim(`made by ${node} in run ${run}`)),
+    ...(made.length > mostRuns ? [style.dim(`… and by ${count(made.length - mostRuns, "more run")}`)] : []),
+    ...(reused.length === 0
+      ? []
+      : [style.dim(`found cached in ${count(reused.length, "run")} by ${names(reused)}, last in ${last?.run}`)]),
+    ""
+  ].join("\n")
+}
+
+/** Runs that are named one by one. */
+const mostRuns = 5
 
 /** A Mermaid flowchart (https://mermaid.js.org), data flowing from left to right. */
 export const lineageMermaid = (graph: LineageGraph): string => {
