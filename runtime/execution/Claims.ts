@@ -11,10 +11,10 @@ import { StoreError } from "../../artifacts/StoreError.ts"
 import { type ClaimOwner, type ClaimTable, openClaimTable } from "./ClaimTable.ts"
 
 /** Work at a key. */
-export interface Exclusive<Turn, A, E, R> {
+export interface Exclusive<Turn, A, E, R, NoTurn> {
   readonly keyDigest: string
   /** Waits until the work may begin: for a job, for devices. Ends with its scope, at the latest when the work does. */
-  readonly turn: Effect.Effect<Turn, E, R | Scope.Scope>
+  readonly turn: Effect.Effect<Turn, NoTurn, R | Scope.Scope>
   /** Begins with a look at what is stored: somebody else may have been at the key meanwhile. */
   readonly work: (turn: Turn) => Effect.Effect<A, E, R>
   /** Is told when another run works at the key, and this one waits for the end of that. */
@@ -23,9 +23,9 @@ export interface Exclusive<Turn, A, E, R> {
 
 export interface Claims {
   /** Does the work while nobody else works at the key. Who waits for somebody else holds no turn meanwhile. */
-  readonly exclusively: <Turn, A, E, R>(
-    work: Exclusive<Turn, A, E, R>
-  ) => Effect.Effect<A, E | StoreError, Exclude<R, Scope.Scope>>
+  readonly exclusively: <Turn, A, E, R, NoTurn>(
+    work: Exclusive<Turn, A, E, R, NoTurn>
+  ) => Effect.Effect<A, E | NoTurn | StoreError, Exclude<R, Scope.Scope>>
 }
 
 /** Milliseconds between two looks at what other processes hold. */
@@ -147,8 +147,8 @@ export const makeClaims = Effect.fn("Claims.makeClaims")(function*(store: string
     yield* Deferred.await(waiter)
   })
 
-  const exclusively = Effect.fnUntraced(function*<Turn, A, E, R>(
-    { keyDigest, turn, waiting, work }: Exclusive<Turn, A, E, R>
+  const exclusively = Effect.fnUntraced(function*<Turn, A, E, R, NoTurn>(
+    { keyDigest, turn, waiting, work }: Exclusive<Turn, A, E, R, NoTurn>
   ) {
     while (true) {
       const other = held.get(keyDigest)

@@ -13,12 +13,13 @@ import { type NodeInstance, upstreamOf } from "../pipeline/Pipeline.ts"
 import { decide, type Decision, type Reason } from "../pipeline/Plan.ts"
 import { makeClaims } from "./Claims.ts"
 import type { EventSink, RunFinished } from "./Event.ts"
-import { nodeExecutor } from "./ExecuteNode.ts"
+import { nodeExecutor, RunStopped } from "./ExecuteNode.ts"
 import { isMapped, type MappedInstance, type MappedNode, mappedNode, sourceOf } from "./MappedNode.ts"
 import { KeptLosingArtifacts, NodeFailure, sentence } from "./NodeFailure.ts"
 import { obtainAction, type Output } from "./Obtain.ts"
 import { partitionStream } from "./PartitionStream.ts"
 import { planningEnvironment, type PlanningOptions } from "./PlanningEnvironment.ts"
+import type { Amounts } from "./Resources.ts"
 import { runRecorder } from "./RunRecorder.ts"
 
 export interface RunOptions extends PlanningOptions {
@@ -27,6 +28,12 @@ export interface RunOptions extends PlanningOptions {
   readonly settings: ReadonlyArray<string>
   /** How many nodes that need no device may run at once. */
   readonly jobs: number
+  /** What there is of the resources that nodes take while they run; one that is not named has no limit. */
+  readonly limits?: Amounts
+  /** In the place of the nodes' own numbers of retries. */
+  readonly retries?: number | undefined
+  /** Whether nodes that do not depend on a failed one still run (default). Else none begins after the first failure. */
+  readonly keepGoing?: boolean
   readonly sink: EventSink
 }
 
@@ -45,18 +52,26 @@ const recoveries = 3
 
 /** Runs the selected nodes. Fails before anything runs when the pipeline cannot be planned; failing nodes are in the result. */
 export const execute = Effect.fn("Executor.execute")(function*(options: RunOptions) {
-  const { file, jobs, pipeline, selected, settings, sink } = options
+  const { file, jobs, keepGoing = true, limits, pipeline, retries, selected, settings, sink } = options
   const store = yield* ArtifactStore
   const environment = yield* planningEnvironment(options)
   const instances = pipeline.nodes.filter(({ name }) => selected.has(name))
   yield* store.prepare
   const record = yield* runRecorder({ pipeline, file, store: store.root, settings, instances, sink })
-  const executor = yield* nodeExecutor({ environment, record, jobs })
+  const failures: Array<NodeFailure> = []
+  const stoppedBy = () => keepGoing ? undefined : failures[0]?.node
+  const executor = yield* nodeExecutor({
+    environment,
+    record,
+    instances,
+    limits: { ...limits, jobs },
+    retries,
+    stoppedBy
+  })
   const claims = yield* makeClaims(store.root, record.run)
 
   const outcomes = new Map(instances.map(({ name }) => [name, Deferred.makeUnsafe<Outcome>()]))
   const outputs = new Map<string, Output>()
-  const failures: Array<NodeFailure> = []
   const restoring = keyedLock()
   /** The partitions of mapped nodes, for the mapped nodes that read them. */
   const streams = new Map(instances.filter(isMapped).map(({ name }) => [name, partitionStream()]))
@@ -168,6 +183,8 @@ export const execute = Effect.fn("Executor.execute")(function*(options: RunOptio
     const upstream = yield* Effect.forEach(upstreamOf(instance), outcomeOf)
     const blocked = upstream.find((outcome) => "failed" in outcome)
     if (blocked !== undefined) return blocked
+    const because = stoppedBy()
+    if (because !== undefined) return { failed: because } satisfies Outcome
     yield* ready
     yield* obtain(instance, [], begun)
     return { done: true } satisfies Outcome
@@ -185,9 +202,14 @@ export const execute = Effect.fn("Executor.execute")(function*(options: RunOptio
       return exit.value
     }
     if (Cause.hasInterrupts(exit.cause)) return yield* Effect.interrupt
+    const error = Cause.squash(exit.cause)
+    if (error instanceof RunStopped) {
+      yield* record.skipped(instance, error.because)
+      return { failed: error.because }
+    }
     const problem = sentence(exit.cause)
     failures.push(
-      new NodeFailure({ node: instance.name, kind: instance.node.name, problem, cause: Cause.squash(exit.cause) })
+      new NodeFailure({ node: instance.name, kind: instance.node.name, problem, cause: error })
     )
     yield* record.failed(instance, problem, startedAt)
     return { failed: instance.name }

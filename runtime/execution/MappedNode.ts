@@ -109,7 +109,8 @@ export const mappedNode = Effect.fn("MappedNode.mappedNode")(
           workspace,
           shared,
           inputs: { ...yield* otherInputs, [mapped.over]: table },
-          progress: progress.of(position, rows.numRows)
+          progress: progress.of(position, rows.numRows),
+          attempts: executor.attemptsOf(instance)
         })
         yield* executor.checkFiles(instance)
         yield* record.partition(instance, { key, keyDigest, made })

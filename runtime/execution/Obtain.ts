@@ -15,14 +15,14 @@ export interface Output {
   readonly rows: number
 }
 
-export interface Action<Turn, E, R> {
+export interface Action<Turn, E, R, Known, NoTurn> {
   readonly keyDigest: string
   /** Whether to execute it whatever is stored. */
   readonly forced: boolean
   /** What is stored under the key, and whether that is whole. */
-  readonly known: (keyDigest: string) => Effect.Effect<KnownOutput | undefined, E, R>
+  readonly known: (keyDigest: string) => Effect.Effect<KnownOutput | undefined, Known, R>
   /** Waits until it may be executed: for a job, for devices. */
-  readonly turn: Effect.Effect<Turn, E, R | Scope.Scope>
+  readonly turn: Effect.Effect<Turn, NoTurn, R | Scope.Scope>
   /** Does the work, stores its output and notes it in the catalog as what the key gave. */
   readonly execute: (turn: Turn) => Effect.Effect<Output, E, R>
   /** Is told when another run is at it. */
@@ -36,7 +36,10 @@ export interface Obtained {
 
 /** The output of an action. It takes a turn only when it has to be executed. */
 export const obtainAction = Effect.fnUntraced(
-  function*<Turn, E, R>(claims: Claims, { execute, forced, keyDigest, known, turn, waiting }: Action<Turn, E, R>) {
+  function*<Turn, E, R, Known, NoTurn>(
+    claims: Claims,
+    { execute, forced, keyDigest, known, turn, waiting }: Action<Turn, E, R, Known, NoTurn>
+  ) {
     const stored = Effect.gen(function*() {
       const found = forced ? undefined : yield* known(keyDigest)
       return found?.present === true ? { status: "cached", output: found } satisfies Obtained : undefined
@@ -47,7 +50,7 @@ export const obtainAction = Effect.fnUntraced(
       keyDigest,
       turn,
       waiting,
-      work: Effect.fnUntraced(function*(taken: Turn): Effect.fn.Return<Obtained, E, R> {
+      work: Effect.fnUntraced(function*(taken: Turn): Effect.fn.Return<Obtained, E | Known, R> {
         return (yield* stored) ?? { status: "executed", output: yield* execute(taken) }
       })
     })

@@ -13,6 +13,7 @@ import { Device } from "../pipeline/Device.ts"
 import type { Progress, RunContext } from "../pipeline/Node.ts"
 import { inputType, type NodeInstance } from "../pipeline/Pipeline.ts"
 import { Workspace } from "../pipeline/Workspace.ts"
+import type { NodeTimedOut } from "./Attempts.ts"
 import { sharing } from "./Shared.ts"
 
 export interface NodeWork {
@@ -28,6 +29,8 @@ export interface NodeWork {
   /** Given when several runs share what they open; else the run has it for itself. */
   readonly shared?: RunContext<unknown, unknown>["shared"]
   readonly progress: (progress: Progress) => Effect.Effect<void>
+  /** Tries the node as often and as long as it says; else it has one attempt and all the time. */
+  readonly attempts?: <A, E, R>(work: Effect.Effect<A, E, R>) => Effect.Effect<A, E | NodeTimedOut, R>
 }
 
 /** Milliseconds between two progress events of a node. */
@@ -71,12 +74,13 @@ export const nodeRunner = Effect.gen(function*() {
       Context.make(Device, devices),
       Context.make(Workspace, workspace)
     )
-    const rows = yield* Effect.scopedWith((nodeScope) =>
+    const attempt = Effect.scopedWith((nodeScope) =>
       Effect.gen(function*() {
         const shared = work.shared ?? (yield* sharing)
         return yield* instance.node.run({ config, inputs, env, progress, shared })
       }).pipe(Effect.provideContext(Context.add(context, Scope.Scope, nodeScope)))
     )
+    const rows = yield* work.attempts === undefined ? attempt : work.attempts(attempt)
     const { Table } = yield* Effect.promise(() => import("../../artifacts/Table.ts"))
     // `fromRows` checks every value against the declared type, so nothing is taken on trust here.
     const table = yield* Table.fromRows(instance.node.output, rows as ReadonlyArray<TableType.Row<TableType.Any>>)

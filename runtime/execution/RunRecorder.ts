@@ -9,6 +9,7 @@ import type { NodeKey } from "../pipeline/Key.ts"
 import type { Progress } from "../pipeline/Node.ts"
 import { type NodeInstance, type Pipeline, upstreamOf } from "../pipeline/Pipeline.ts"
 import type { Reason } from "../pipeline/Plan.ts"
+import type { FailedAttempt } from "./Attempts.ts"
 import type { ClaimOwner } from "./ClaimTable.ts"
 import { Devices } from "./Devices.ts"
 import type { Event, EventSink, PartitionFinished, RunFinished } from "./Event.ts"
@@ -200,6 +201,9 @@ export const runRecorder = Effect.fn("RunRecorder.runRecorder")(function*(descri
       return emit({ type: "NodeWaiting", ...names(instance), waitsFor: `run ${run} (process ${pid}${where})` })
     })
 
+  const retrying = (instance: NodeInstance, failed: FailedAttempt) =>
+    emit({ type: "NodeRetrying", ...names(instance), ...failed })
+
   const lost = (instance: NodeInstance, digest: string) => {
     const message = `its stored output ${digest.slice(0, 12)} is missing or damaged, so it is computed again`
     return emit({ type: "ArtifactLost", ...names(instance), digest, message })
@@ -224,6 +228,7 @@ export const runRecorder = Effect.fn("RunRecorder.runRecorder")(function*(descri
     run,
     started,
     waiting,
+    retrying,
     cached,
     begun,
     partition,

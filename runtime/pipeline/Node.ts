@@ -14,6 +14,7 @@ import type { Table } from "../../artifacts/Table.ts"
 import type * as TableType from "../../artifacts/TableType.ts"
 import type { Sessions } from "../onnx/Sessions.ts"
 import { register } from "./Builder.ts"
+import { type DemandOptions, type Demands, demandsOf } from "./Demands.ts"
 import type { Device } from "./Device.ts"
 import type { Handle, Inputs, Many, Wires } from "./Handle.ts"
 import { type InputKind, inputKind } from "./InputFile.ts"
@@ -77,7 +78,7 @@ export interface Options<
   In extends Inputs,
   Out extends TableType.Any,
   E extends Error
-> {
+> extends DemandOptions<Schema.Struct.Type<Fields>> {
   /** What the node computes, in a sentence; shown by `plan` and `lineage`. */
   readonly doc?: string
   /** `import.meta.url` of the file that defines the node: its code, with what it imports, is part of the key. */
@@ -130,6 +131,8 @@ export interface Definition {
   readonly madeAt: () => string
   /** How many devices it needs at once, for a decoded config; 0 for a node that computes on none. */
   devices(config: unknown): number
+  /** Its retries, timeout and resources, for a decoded config. */
+  demands(config: unknown): Demands
   // A method, so that a node that reads certain tables is a Definition; the executor hands it what it declares.
   run(
     context: RunContext<unknown, Readonly<Record<string, unknown>>>
@@ -199,13 +202,16 @@ export function make<
 >(name: string, options: Options<Fields, In, Out, E>): Node<Schema.Struct.Encoded<Fields>, In, Out>
 export function make(
   name: string,
-  options: Omit<Definition, "name" | "doc" | "device" | "devices" | "files" | "env" | "madeAt" | "mapped"> & {
-    readonly doc?: string
-    readonly device?: boolean
-    readonly env?: ReadonlyArray<string>
-    readonly map?: Declared
-    devices?(config: unknown): number
-  }
+  options:
+    & Omit<Definition, "name" | "doc" | "device" | "devices" | "demands" | "files" | "env" | "madeAt" | "mapped">
+    & DemandOptions<never>
+    & {
+      readonly doc?: string
+      readonly device?: boolean
+      readonly env?: ReadonlyArray<string>
+      readonly map?: Declared
+      devices?(config: unknown): number
+    }
 ): Any {
   checkName(name, () => filePath(options.module))
   const { config, determinism, doc = "", device = false, inputs, module, output } = options
@@ -219,6 +225,7 @@ export function make(
     determinism,
     device,
     devices: (decoded) => device ? options.devices?.(decoded) ?? 1 : 0,
+    demands: demandsOf(options),
     ...(options.map === undefined ? {} : { mapped: mapped(name, inputs, options.map, () => filePath(module)) }),
     files: inputFields(config),
     env: options.env ?? [],
