@@ -13,12 +13,14 @@ import * as Layer from "effect/Layer"
 import { dirname } from "node:path"
 import { fileURLToPath } from "node:url"
 import { installedPackage } from "../execution/InstalledPackage.ts"
+import { ablateCommand } from "./AblateCommand.ts"
 import { devicesCommand } from "./DevicesCommand.ts"
 import { exitCodeOf } from "./ExitCode.ts"
 import { exportCommand } from "./ExportCommand.ts"
 import { gcCommand } from "./GcCommand.ts"
 import { lineageCommand } from "./LineageCommand.ts"
 import { print, remark, tolerateClosedPipes } from "./Output.ts"
+import { mergeCommand } from "./MergeCommand.ts"
 import { pinCommand, unpinCommand } from "./PinCommand.ts"
 import { planCommand } from "./PlanCommand.ts"
 import { styleOf } from "./render/Style.ts"
@@ -39,11 +41,13 @@ const gemflow = Command.make("gemflow").pipe(
     lineageCommand,
     traceCommand,
     runsCommand,
+    ablateCommand,
     exportCommand,
     gcCommand,
     pinCommand,
     unpinCommand,
     verifyCommand,
+    mergeCommand,
     devicesCommand
   ]),
   Command.withExamples([

@@ -11,13 +11,16 @@ const busyTimeout = 10_000
  * throws. The catalog must have been opened by `Catalog.layer` before, which brings its tables up to date.
  *
  * @param operation continues "could not be used to …"
+ * @param other another catalog's file, which `work` finds as `other`
  */
 export const catalogTransaction = <A>(
   store: string,
   operation: string,
-  work: (database: DatabaseSync) => A
+  work: (database: DatabaseSync) => A,
+  other?: string
 ): Effect.Effect<A, CatalogError> =>
   withCatalog(store, operation, (database) => {
+    if (other !== undefined) database.prepare("ATTACH ? AS other").run(other)
     database.exec("BEGIN IMMEDIATE")
     try {
       const result = work(database)
