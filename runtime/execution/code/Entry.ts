@@ -2,6 +2,7 @@
 import { CodeNotTraceable } from "../CodeNotTraceable.ts"
 import type { SourceFile, Unit } from "./SourceFile.ts"
 import { descendants, isFunction } from "./Syntax.ts"
+import { syntaxDigest } from "./SyntaxDigest.ts"
 
 export interface Place {
   /** From 1. */
@@ -24,20 +25,27 @@ export type Entry =
   | InModule & { readonly exportName: string; readonly place?: undefined }
   | InModule & { readonly exportName?: undefined; readonly place: Place }
 
+/** The code of a node that is not exported. */
+export interface EntryUnit {
+  readonly unit: Unit
+  /** Digest of the call that made it, which tells it from others that the same declaration makes. */
+  readonly call: string
+}
+
 /**
  * The top-level declaration in which a node that is not exported was made.
  *
  * @throws CodeNotTraceable when that is inside a function or a loop, where its code can use values that no key knows
  */
-export const entryUnit = (source: SourceFile, { node, place }: Entry & { readonly place: Place }): Unit => {
+export const entryUnit = (source: SourceFile, { node, place }: Entry & { readonly place: Place }): EntryUnit => {
   const offset = offsetOf(source.text, place)
   const unit = source.units.find(({ end, start }) => start <= offset && offset < end)
-  const around = unit === undefined ?
-    undefined :
-    [...descendants(unit.node)].find((each) =>
-      each.start <= offset && offset < each.end && (isFunction(each) || loops.has(each.type))
-    )
-  if (unit !== undefined && around === undefined) return unit
+  const above = unit === undefined
+    ? []
+    : [...descendants(unit.node)].filter(({ end, start }) => start <= offset && offset < end)
+  const around = above.find((each) => isFunction(each) || loops.has(each.type))
+  const call = above.findLast(({ type }) => type === "CallExpression")
+  if (unit !== undefined && call !== undefined && around === undefined) return { unit, call: syntaxDigest(call) }
   throw madeInside(
     source.path,
     place.line,

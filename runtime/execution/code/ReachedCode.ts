@@ -344,7 +344,9 @@ export const reachedCode = (entry: Entry): ReachedCode => {
     if (target?.unit.isPattern === true) name = entry.exportName
   } else {
     load(start)
-    reach(start, entryUnit(start.source, entry))
+    const { call, unit } = entryUnit(start.source, entry)
+    reach(start, unit)
+    name = call
   }
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) followReferences(next.module, next.unit)
   refuseMomentsInCalls()

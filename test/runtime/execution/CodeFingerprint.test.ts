@@ -167,21 +167,32 @@ export const second = Node.make({ run: () => ${other} })
         const path = join(root, "nodes/inner.ts")
         const text = (other: string) =>
           `import { twice } from "./helper.ts"
-const inner = { run: () => twice(1) }
+const make = (options: object) => options
+const inner = make({ run: () => twice(1) })
 export const other = () => ${other}
 `
         const at = (line: number) => ({
           ...made(pathToFileURL(path).href),
-          madeAt: () => `Error\n    at ${path}:${line}:17`
+          madeAt: () => `Error\n    at ${path}:${line}:16`
         })
         write("nodes/inner.ts", text("1"))
-        const inner = at(2)
+        const inner = at(3)
         const before = yield* codeFingerprint(inner)
         expect(Object.keys(before.code.parts)).toEqual(["nodes/helper.ts", "nodes/inner.ts"])
         write("nodes/inner.ts", text("2"))
         expect(yield* codeFingerprint(inner)).toEqual(before)
         write("nodes/helper.ts", "export const twice = (x: number) => x * 2 + 1\n")
-        expect(yield* codeFingerprint(inner)).not.toEqual(before)
+        const changed = yield* codeFingerprint(inner)
+        expect(changed).not.toEqual(before)
+        // Two that one declaration makes are told apart by their calls.
+        write(
+          "nodes/inner.ts",
+          text("2").replace("make({", "[make({ run: () => twice(2) }), make({").replace("1) })", "1) })]")
+        )
+        const both = [inner, { ...inner, madeAt: () => `Error\n    at ${path}:3:47` }]
+        const digests = yield* Effect.forEach(both, (each) =>
+          Effect.map(codeFingerprint(each), ({ code }) => code.digest))
+        expect(new Set([changed.code.digest, ...digests]).size).toBe(3)
       })
     ))
 
