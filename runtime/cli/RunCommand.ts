@@ -9,6 +9,7 @@ import { Catalog } from "../lineage/Catalog.ts"
 import { select as selectNodes } from "../pipeline/Select.ts"
 import { certifier } from "./Certify.ts"
 import { NodesFailed } from "./ExitCode.ts"
+import * as Listening from "./Listening.ts"
 import * as Options from "./Options.ts"
 import { outputWidth, print } from "./Output.ts"
 import { chooseRenderer } from "./render/ChooseRenderer.ts"
@@ -28,7 +29,8 @@ export const runCommand = Command.make("run", {
   store: Options.store,
   device: Options.device,
   jobs: Options.jobs,
-  json: Options.json("Print an event per line, as JSON")
+  json: Options.json("Print an event per line, as JSON"),
+  ...Listening.flags
 }, (options) =>
   Effect.gen(function*() {
     const { file, pipeline, project } = yield* openPipeline(options.file, options)
@@ -36,7 +38,7 @@ export const runCommand = Command.make("run", {
     const forced = yield* namedBy(pipeline, "--force", options.force)
     yield* Effect.gen(function*() {
       const renderer = yield* rendererFor(options.json)
-      const certificate = certifier(renderer.event)
+      const certificate = certifier(yield* Listening.listening(options, pipeline, project.root, renderer.event))
       const result = yield* execute({
         pipeline,
         file,
