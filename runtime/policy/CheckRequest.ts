@@ -1,6 +1,6 @@
 /** Finds what is wrong with a request before anything runs. */
 import type { ModelConfig } from "./model/ModelConfig.ts"
-import type { GenerateRequest, TrainRequest } from "./Policy.ts"
+import type { EvaluateRequest, GenerateRequest, TrainRequest } from "./Policy.ts"
 import { PolicyRequestError } from "./PolicyError.ts"
 import type { Sequence } from "./SequenceBatch.ts"
 import { predictionsOf } from "./train/MicroBatch.ts"
@@ -155,6 +155,7 @@ function* trainRules(config: ModelConfig, request: TrainRequest): Iterable<Rule>
   yield { holds: request.clip > 0, place: "clip", problem: `is ${request.clip}`, remedy: "It must be positive." }
   if (request.microBatchTokens !== undefined) yield count("microBatchTokens", request.microBatchTokens)
   if (request.resume !== undefined) yield count("resume.everySteps", request.resume.everySteps)
+  if (request.evaluate !== undefined) yield* evaluateRules(config, request.evaluate)
   const { objective } = request
   if (objective.reads === "responses") yield languageHead(config)
   for (const [step, items] of request.steps.entries()) {
@@ -166,6 +167,18 @@ function* trainRules(config: ModelConfig, request: TrainRequest): Iterable<Rule>
     }
     for (const [index, item] of items.entries()) yield* itemRules(config, objective, `steps[${step}][${index}]`, item)
   }
+}
+
+function* evaluateRules(config: ModelConfig, { everySteps, items, objective }: EvaluateRequest): Iterable<Rule> {
+  yield count("evaluate.everySteps", everySteps)
+  yield {
+    holds: items.length > 0,
+    place: "evaluate.items",
+    problem: "is empty",
+    remedy: "Give items to evaluate on, or leave evaluate out."
+  }
+  if (objective.reads === "responses") yield languageHead(config)
+  for (const [index, item] of items.entries()) yield* itemRules(config, objective, `evaluate.items[${index}]`, item)
 }
 
 function* itemRules(config: ModelConfig, objective: Objective, place: string, item: TrainItem): Iterable<Rule> {

@@ -8,6 +8,7 @@ import { openCheckpoint } from "./checkpoint/Checkpoint.ts"
 import { CheckpointError } from "./checkpoint/CheckpointError.ts"
 import { type GenerationDefaults, readGenerationDefaults } from "./checkpoint/GenerationConfig.ts"
 import { rewardModelOf } from "./checkpoint/SaveCheckpoint.ts"
+import { hasValueHead } from "./checkpoint/ValueHeadFile.ts"
 import type { WeightType } from "./checkpoint/WeightType.ts"
 import type { Engine } from "./Engine.ts"
 import { generate } from "./generate/Generate.ts"
@@ -73,6 +74,7 @@ export const openPolicy = Effect.fn("Policy.open")(function*(
     tokenizer,
     generation,
     precision: checkpoint.precision,
+    hasValueHead: hasValueHead(adapter?.directory ?? directory),
     ...(adapter !== undefined && { adapter: adapter.config }),
     contextLength: config.contextLength,
     parameters: parameterCount(config),

@@ -91,6 +91,27 @@ export interface TrainRequest {
   /** Keep the state of training in this directory every so many steps, and continue from the state found there. */
   readonly resume?: { readonly directory: string; readonly everySteps: number }
   readonly onStep?: (step: TrainStep) => Effect.Effect<void>
+  /** Looks at items that are not trained on, such as held-out pairs, as training goes. */
+  readonly evaluate?: EvaluateRequest
+}
+
+/**
+ * A loss to be computed of the weights before the first step, after every so many, and after the last: without dropout,
+ * gradients or any influence on the training.
+ */
+export interface EvaluateRequest {
+  /** May be another than is trained on; a head that it reads must be among those trained. */
+  readonly objective: Objective
+  /** As those of one step: their values carry any normaliser over all of them. At least one. */
+  readonly items: ReadonlyArray<TrainItem>
+  readonly everySteps: number
+}
+
+export interface Evaluation {
+  /** Optimiser steps taken before it: 0 for the weights that training began with. */
+  readonly step: number
+  readonly loss: number
+  readonly metrics: Readonly<Record<string, number>>
 }
 
 export interface TrainStep {
@@ -109,6 +130,8 @@ export interface TrainStep {
 
 export interface Trained {
   readonly steps: ReadonlyArray<TrainStep>
+  /** By ascending step; empty where none was asked for. */
+  readonly evaluations: ReadonlyArray<Evaluation>
   /** What `save` writes: a HuggingFace directory with config and tokenizer, or a PEFT directory with the adapter alone. */
   readonly format: "checkpoint" | "adapter"
   /** Writes what was trained. */
@@ -122,6 +145,8 @@ export interface Policy {
   readonly generation: GenerationDefaults
   /** The type that its programs compute in. */
   readonly precision: WeightType
+  /** Whether it has a value head, as after a training with the objective ppo. */
+  readonly hasValueHead: boolean
   /** The adapter beside the weights, where there is one. */
   readonly adapter?: AdapterConfig
   /** Longest sequence, prompt and response together, in tokens. */

@@ -32,7 +32,7 @@ export const trainableAdapter = (options: {
 }
 
 /** Each group of layers that read the same x has a mask of its own, another one in each micro-batch. */
-const dropOf = ({ dropout: rate }: AdapterConfig, key: () => Tensor) =>
-  rate === 0
+const dropOf = ({ dropout: rate }: AdapterConfig, key: (() => Tensor) | undefined) =>
+  rate === 0 || key === undefined
     ? undefined
     : (x: Tensor, modules: ReadonlyArray<string>) => dropout(x, { rate, key: key(), place: modules.join() })

@@ -21,10 +21,13 @@ export const writeValueHead = Effect.fnUntraced(
   }
 )
 
+/** Whether a directory, of a checkpoint or an adapter, holds one. */
+export const hasValueHead = (directory: string): boolean => existsSync(join(directory, VALUE_HEAD_FILE))
+
 /** The value head of a directory, float32 [1, hiddenSize] and [1]; empty where it has none. */
 export const readValueHead = Effect.fnUntraced(function*(directory: string, hiddenSize: number) {
   const path = join(directory, VALUE_HEAD_FILE)
-  if (!existsSync(path)) return new Map<string, TensorData>()
+  if (!hasValueHead(directory)) return new Map<string, TensorData>()
   const head = yield* readWeights(yield* readHeader(path))
   const remedy = "Use a value head that was trained with these weights."
   for (const [name, shape] of [[VALUE_HEAD.weight, [1, hiddenSize]], [VALUE_HEAD.bias, [1]]] as const) {

@@ -1,6 +1,6 @@
 import { add, mul, neg, softplus, sub } from "../../onnx/ops/Arithmetic.ts"
 import type { Objective } from "../train/Objective.ts"
-import { preferenceObjective } from "./Preference.ts"
+import { preferenceObjective, type PreferenceOptions } from "./Preference.ts"
 
 /**
  * Direct preference optimisation (Rafailov et al. 2023, equation 7), the mean over pairs of
@@ -10,9 +10,9 @@ import { preferenceObjective } from "./Preference.ts"
  * With label smoothing e (Mitchell 2023), the chance that a pair is labelled the wrong way round, it is
  * - (1 - e) log sigmoid(m) - e log sigmoid(-m) = softplus(-m) + e m. Items: `preferenceItems`.
  */
-export const dpo = (options: { readonly beta: number; readonly labelSmoothing?: number }): Objective => {
+export const dpo = (options: PreferenceOptions & { readonly labelSmoothing?: number }): Objective => {
   const { beta, labelSmoothing = 0 } = options
-  return preferenceObjective(`dpo beta=${beta} labelSmoothing=${labelSmoothing}`, beta, ({ chosen, rejected }) => {
+  return preferenceObjective(`dpo labelSmoothing=${labelSmoothing}`, options, ({ chosen, rejected }) => {
     const margin = mul(sub(chosen, rejected), beta)
     return add(softplus(neg(margin)), mul(margin, labelSmoothing))
   })

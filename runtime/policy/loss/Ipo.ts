@@ -1,6 +1,6 @@
 import { div, square, sub } from "../../onnx/ops/Arithmetic.ts"
 import type { Objective } from "../train/Objective.ts"
-import { preferenceObjective } from "./Preference.ts"
+import { preferenceObjective, type PreferenceOptions } from "./Preference.ts"
 
 /**
  * Identity preference optimisation (Azar et al. 2023, equation 17), the mean over pairs of
@@ -9,10 +9,10 @@ import { preferenceObjective } from "./Preference.ts"
  *
  * with |y| the response's tokens, by which TRL divides on the authors' advice. Items: `preferenceItems`.
  */
-export const ipo = ({ beta }: { readonly beta: number }): Objective =>
+export const ipo = (options: PreferenceOptions): Objective =>
   preferenceObjective(
-    `ipo beta=${beta}`,
-    beta,
+    "ipo",
+    options,
     ({ chosen, chosenTokens, rejected, rejectedTokens }) =>
-      square(sub(sub(div(chosen, chosenTokens), div(rejected, rejectedTokens)), 1 / (2 * beta)))
+      square(sub(sub(div(chosen, chosenTokens), div(rejected, rejectedTokens)), 1 / (2 * options.beta)))
   )

@@ -1,8 +1,9 @@
 /** What DPO and IPO share: a chosen and a rejected response, compared with what a reference policy thinks of them. */
 import type { Tensor } from "../../onnx/Graph.ts"
 import { mul, sub } from "../../onnx/ops/Arithmetic.ts"
+import { reduceSum } from "../../onnx/ops/Reduce.ts"
 import type { Sequence } from "../SequenceBatch.ts"
-import type { Objective, TrainItem } from "../train/Objective.ts"
+import type { Forward, Objective, TrainItem } from "../train/Objective.ts"
 import { exceeds, sequenceAt, weighted } from "./OverItems.ts"
 
 export interface PreferencePair {
@@ -13,11 +14,22 @@ export interface PreferencePair {
 }
 
 /** The pairs of one optimiser step; its loss and metrics are means over them. */
-export const preferenceItems = (pairs: ReadonlyArray<PreferencePair>): ReadonlyArray<TrainItem> =>
-  pairs.map(({ chosen, reference, rejected }) => ({
+export const preferenceItems = (pairs: ReadonlyArray<PreferencePair>): ReadonlyArray<TrainItem> => {
+  const tokens = { chosen: 0, rejected: 0 }
+  for (const { chosen, rejected } of pairs) {
+    tokens.chosen += chosen.response.length
+    tokens.rejected += rejected.response.length
+  }
+  return pairs.map(({ chosen, reference, rejected }) => ({
     sequences: [chosen, rejected],
-    values: { reference: [reference.chosen, reference.rejected], weight: 1 / pairs.length }
+    values: {
+      reference: [reference.chosen, reference.rejected],
+      weight: 1 / pairs.length,
+      sideTokenWeight: [1 / tokens.chosen, 1 / tokens.rejected],
+      tokenWeight: 1 / (tokens.chosen + tokens.rejected)
+    }
   }))
+}
 
 /** Of each pair, [items]: d(y) = log pi(y) - log pi_ref(y), summed over the response's tokens, and how many these are. */
 export interface Compared {
@@ -27,20 +39,30 @@ export interface Compared {
   readonly rejectedTokens: Tensor
 }
 
+export interface PreferenceOptions {
+  /** beta > 0: a reward is beta d(y). */
+  readonly beta: number
+  /**
+   * Report as well what TRL reports of the distributions behind the tokens: their entropies, and the means of their logits.
+   * Costs one more product with the language-model head's mean row. Default false.
+   */
+  readonly distributions?: boolean
+}
+
 /**
- * A loss of such pairs, with the metrics of TRL's DPOTrainer, where a reward is beta d(y).
+ * A loss of such pairs, with the metrics of TRL's DPOTrainer.
  *
  * @param lossOf the loss of each pair, [items].
  */
 export const preferenceObjective = (
   name: string,
-  beta: number,
+  { beta, distributions = false }: PreferenceOptions,
   lossOf: (compared: Compared) => Tensor
 ): Objective => ({
-  name,
+  name: `${name} beta=${beta} distributions=${distributions}`,
   sequencesPerItem: 2,
   reads: "responses",
-  values: { reference: "sequence", weight: "item" },
+  values: { reference: "sequence", weight: "item", sideTokenWeight: "sequence", tokenWeight: "item" },
   loss: (forward, values) => {
     const logProbs = forward.sumBySequence(forward.logProbs())
     const ratios = sub(logProbs, values("reference"))
@@ -57,8 +79,20 @@ export const preferenceObjective = (
         "rewards/margins": mul(mean(sub(chosen, rejected)), beta),
         "rewards/accuracies": mean(exceeds(chosen, rejected)),
         "logps/chosen": mean(sequenceAt(logProbs, 0)),
-        "logps/rejected": mean(sequenceAt(logProbs, 1))
+        "logps/rejected": mean(sequenceAt(logProbs, 1)),
+        ...(distributions && distributionMetrics(forward, values))
       }
     }
   }
 })
+
+/** Means over tokens: of the entropies of both responses, and of the mean logits of each. */
+const distributionMetrics = (forward: Forward, values: (name: string) => Tensor): Readonly<Record<string, Tensor>> => {
+  const entropies = reduceSum(forward.sumBySequence(forward.entropies()), { axes: [1] })
+  const logits = mul(forward.sumBySequence(forward.meanLogits()), values("sideTokenWeight"))
+  return {
+    entropy: weighted(values("tokenWeight"), entropies),
+    "logits/chosen": reduceSum(sequenceAt(logits, 0)),
+    "logits/rejected": reduceSum(sequenceAt(logits, 1))
+  }
+}

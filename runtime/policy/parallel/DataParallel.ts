@@ -80,7 +80,8 @@ const addTo = (total: Float32Array, part: Float32Array): Float32Array => {
   return total
 }
 
-const sumOf = (parts: ReadonlyArray<LossValues>): LossValues => {
+/** The loss and metrics of several micro-batches together. */
+export const sumOf = (parts: ReadonlyArray<LossValues>): LossValues => {
   const metrics: Record<string, number> = {}
   for (const part of parts) {
     for (const [name, value] of Object.entries(part.metrics)) metrics[name] = (metrics[name] ?? 0) + value

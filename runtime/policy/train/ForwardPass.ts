@@ -3,13 +3,13 @@ import { dimAt } from "../../onnx/Broadcast.ts"
 import { multiplyDims } from "../../onnx/Dimension.ts"
 import { gradients } from "../../onnx/Gradient.ts"
 import type { Tensor } from "../../onnx/Graph.ts"
-import { range } from "../../onnx/ops/Fill.ts"
+import { full, range } from "../../onnx/ops/Fill.ts"
 import { flatten, reshape, unsqueeze } from "../../onnx/ops/Layout.ts"
 import { cast, equal, greaterOrEqual, where } from "../../onnx/ops/Logic.ts"
-import { matMul } from "../../onnx/ops/MatMul.ts"
+import { linear, matMul } from "../../onnx/ops/MatMul.ts"
 import { tokenLogProbs } from "../head/TokenLogProbs.ts"
 import { hiddenStates } from "../model/CausalAttention.ts"
-import { finalNorm } from "../model/Decoder.ts"
+import { finalNorm, headWeight } from "../model/Decoder.ts"
 import type { ModelConfig } from "../model/ModelConfig.ts"
 import type { Weights } from "../model/Weights.ts"
 import type { Forward, Objective } from "./Objective.ts"
@@ -27,9 +27,12 @@ export interface ForwardInputs {
   readonly predictions: number
 }
 
+/** The loss of a micro-batch, float32 [], and metrics, without gradients. */
+export const lossAlone = (inputs: ForwardInputs) => inputs.objective.loss(forwardPass(inputs), inputs.batch)
+
 /** The loss of a micro-batch, float32 [], with its gradients in the order of `trained`. */
 export const lossAndGradients = (inputs: ForwardInputs, trained: ReadonlyArray<Tensor>) => {
-  const { loss, metrics = {} } = inputs.objective.loss(forwardPass(inputs), inputs.batch)
+  const { loss, metrics = {} } = lossAlone(inputs)
   return { loss, metrics, gradients: gradients(loss, trained) }
 }
 
@@ -37,6 +40,7 @@ const forwardPass = ({ batch, config, predictions, recompute, state, weights }: 
   const hidden = once(() =>
     hiddenStates(config, weights, flatten(batch("tokens"), 0, 2), { positions: batch("positions"), recompute })
   )
+  const normed = once(() => cast(finalNorm(config, weights, hidden()), "float32"))
   const distributions = once(() => tokenLogProbs(config, weights, hidden(), batch("targets"), predictions))
   // An infinity in padding would be a NaN in the sum over its sequence, where it is multiplied by 0.
   const unpadded = (values: Tensor) => where(greaterOrEqual(batch("sequence"), 0), values, 0)
@@ -44,11 +48,18 @@ const forwardPass = ({ batch, config, predictions, recompute, state, weights }: 
   return {
     logProbs: once(() => unpadded(distributions().logProbs)),
     entropies: once(() => unpadded(distributions().entropies)),
-    hidden: once(() => cast(finalNorm(config, weights, hidden()), "float32")),
+    meanLogits: once(() => flatten(linear(normed(), cast(meanRow(headWeight(config, weights)), "float32")), 0)),
+    hidden: normed,
     sumBySequence: sums,
     tokenCounts: once(() => sums(cast(greaterOrEqual(batch("sequence"), 0), "float32"))),
     head: state
   }
+}
+
+/** The mean of the rows of a head [vocabulary, size]: [1, size]. Its product with a hidden state is the mean of all logits. */
+const meanRow = (head: Tensor): Tensor => {
+  const vocabulary = Number(dimAt(head, 0))
+  return matMul(full(head.graph, head.dtype, [1, vocabulary], 1 / vocabulary), head)
 }
 
 /** [predictions] to [items, sequences]: one product with the matrix that has a 1 where a prediction belongs to a sequence. */

@@ -12,6 +12,8 @@ export interface Forward {
   readonly logProbs: () => Tensor
   /** Entropy of each response token's distribution, nats: float32 [predictions]. Take no gradient of it. */
   readonly entropies: () => Tensor
+  /** The mean over the vocabulary of the logits that each response token was predicted from: float32 [predictions]. Take no gradient of it. */
+  readonly meanLogits: () => Tensor
   /** What the language-model head reads, at the positions of the objective: float32 [predictions, hiddenSize]. */
   readonly hidden: () => Tensor
   /** Adds up a value per prediction over each sequence: [predictions] to [items, sequencesPerItem]. */

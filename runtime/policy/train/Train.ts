@@ -6,9 +6,10 @@ import { checkTrain } from "../CheckRequest.ts"
 import type { Engine } from "../Engine.ts"
 import { takeStep } from "../parallel/DataParallel.ts"
 import type { PolicyWorker, PolicyWorkers } from "../parallel/PolicyWorkers.ts"
-import type { Trained, TrainRequest, TrainStep } from "../Policy.ts"
+import type { Evaluation, Trained, TrainRequest, TrainStep } from "../Policy.ts"
 import { TrainingDiverged } from "../PolicyError.ts"
 import { stepNumbers } from "./AdamW.ts"
+import { chunksUpTo, planEvaluation } from "./Evaluate.ts"
 import { learningRateAt } from "./LearningRate.ts"
 import { microBatch } from "./MicroBatch.ts"
 import { paddedTokens, type PlannedBatch, type PlannedStep, planRuns, planStep } from "./PlanSteps.ts"
@@ -40,7 +41,8 @@ export const train = (engine: Engine) =>
       )
     }
     const inLoop = workers === 1 && plan.some(({ batches }) => batches.length === 1)
-    const programs = trainingPrograms(training)
+    const evaluation = planEvaluation(engine, training, request.evaluate)
+    const programs = trainingPrograms(training, evaluation?.build)
     const [device, ...others] = yield* forEachWorker(
       engine.workers,
       (worker) => openTrainingDevice(worker, training, programs, inLoop ? "steps" : "apply")
@@ -48,6 +50,7 @@ export const train = (engine: Engine) =>
     const digest = requestDigest(request, trainedTensors(training))
     const resumed = request.resume && (yield* readTrainingState(request.resume.directory, digest))
     const taken: Array<TrainStep> = [...(resumed?.steps ?? [])]
+    const evaluations: Array<Evaluation> = [...(resumed?.evaluations ?? [])]
     const start = resumed?.state ?? initialState(training, yield* training.trainable.initial)
     for (const other of others) yield* other.write(copied(start))
     yield* device.write(start)
@@ -57,12 +60,20 @@ export const train = (engine: Engine) =>
         ? Effect.void
         : Effect.flatMap(
           device.read(updated),
-          (state) => writeTrainingState(request.resume?.directory ?? "", { digest, steps: taken, state })
+          (state) => writeTrainingState(request.resume?.directory ?? "", { digest, steps: taken, evaluations, state })
         )
     )
     let saved = taken.length
     const mostPerRun = workers === 1 ? request.resume?.everySteps : 1
-    for (const run of planRuns(config, plan.slice(taken.length), mostPerRun)) {
+    const remaining = chunksUpTo(plan, taken.length, evaluation?.everySteps ?? Infinity)
+    const evaluateIfDue = Effect.suspend(() =>
+      evaluation === undefined || !evaluation.isDue(taken.length, plan.length) ? Effect.void : Effect.map(
+        evaluation.losses([device, ...others]),
+        (found) => evaluations.push({ step: taken.length, ...found })
+      )
+    )
+    if (taken.length === 0) yield* evaluateIfDue
+    for (const run of remaining.flatMap((steps) => planRuns(config, steps, mostPerRun))) {
       for (const [position, values] of (yield* takeSteps(engine, [device, ...others], request, run)).entries()) {
         const step = describeStep(request, run[position]?.index ?? 0, values)
         const diverged = divergence(step, request)
@@ -73,6 +84,7 @@ export const train = (engine: Engine) =>
         taken.push(step)
         yield* request.onStep?.(step) ?? Effect.void
       }
+      yield* evaluateIfDue
       if (taken.length - saved >= (request.resume?.everySteps ?? Infinity)) {
         yield* saveState
         saved = taken.length
@@ -84,6 +96,7 @@ export const train = (engine: Engine) =>
     const trained: Trained = {
       format: training.trainable.format,
       steps: taken,
+      evaluations,
       save: (directory) =>
         Effect.gen(function*() {
           const values = new Map(

@@ -4,6 +4,7 @@
  *
  *   - `gradientsProgram`: forward and backward of one micro-batch, added to the gradient sums;
  *   - `applyProgram`: clips the sums, takes an AdamW step and clears them;
+ *   - `evaluationProgram`: forward alone, of one micro-batch of what is evaluated;
  *   - `stepsProgram`: a Loop of whole optimiser steps, each of one micro-batch of the same shape.
  *
  * A step whose loss or gradient is not finite leaves weights and moments as they were, so that the last good ones are kept.
@@ -19,7 +20,7 @@ import { tensorData } from "../../onnx/TensorData.ts"
 import type { ModelConfig } from "../model/ModelConfig.ts"
 import { present } from "../Present.ts"
 import { adamW, clipFactor, eachStepNumber, globalNorm, type Moments, type StepNumbers } from "./AdamW.ts"
-import { lossAndGradients } from "./ForwardPass.ts"
+import { lossAlone, lossAndGradients } from "./ForwardPass.ts"
 import type { Objective } from "./Objective.ts"
 import type { Trainable } from "./Trainable.ts"
 
@@ -78,6 +79,23 @@ export const gradientsProgram = (training: Training): Graph => {
     const fresh = present(step.gradients[index], `gradient of ${name}`)
     output(nextName(stateNames.gradient(name)), add(sum(name), fresh))
   })
+  return program
+}
+
+/**
+ * The loss and metrics of one micro-batch under another objective, without dropout.
+ *
+ * @param predictions the most of any micro-batch.
+ */
+export const evaluationProgram = (training: Training, objective: Objective, predictions: number): Graph => {
+  const program = graph("evaluation")
+  const batch = batchInputs(program, objective, [])
+  const state = stateInputs(program, training, "weight")
+  const weights = training.trainable.weights(program, state)
+  const { config } = training
+  const { loss, metrics = {} } = lossAlone({ config, weights, batch, objective, predictions, recompute: false, state })
+  output("loss", loss)
+  for (const [name, value] of Object.entries(metrics)) output(metricName(name), value)
   return program
 }
 

@@ -21,9 +21,10 @@ export interface Trainable {
    * The weights of the forward pass, made of the trained tensors and of whatever stays fixed.
    *
    * @param state a trained tensor by its name, float32, as it is at this step.
-   * @param dropoutKey int32 [], another one for each micro-batch; called only where dropout is wanted.
+   * @param dropoutKey int32 [], another one for each micro-batch; called only where dropout is wanted. Left out, there is
+   *   no dropout.
    */
-  readonly weights: (program: Graph, state: (name: string) => Tensor, dropoutKey: () => Tensor) => Weights
+  readonly weights: (program: Graph, state: (name: string) => Tensor, dropoutKey?: () => Tensor) => Weights
   /** What `save` writes: a HuggingFace directory, or a PEFT directory with the adapter alone. */
   readonly format: "checkpoint" | "adapter"
   /** @param values the trained tensors, and the objective's heads. */

@@ -1,10 +1,12 @@
 /** A training's state with one worker, and the programs that move it on. */
 import * as Effect from "effect/Effect"
 import { randomUUID } from "node:crypto"
+import type { Graph } from "../../onnx/Graph.ts"
 import type { Session } from "../../onnx/Sessions.ts"
 import type { TensorData } from "../../onnx/TensorData.ts"
 import type { EngineError } from "../Engine.ts"
 import type { PolicyWorker } from "../parallel/PolicyWorkers.ts"
+import { present } from "../Present.ts"
 import type { StepNumbers } from "./AdamW.ts"
 import {
   applyProgram,
@@ -47,6 +49,8 @@ export interface TrainingDevice {
   readonly gradients: (batch: Feeds) => Effect.Effect<LossValues, EngineError>
   /** Takes an optimiser step from the sums and clears them; the norm of the sums. */
   readonly apply: (numbers: StepNumbers<number>) => Effect.Effect<number, EngineError>
+  /** The loss of a micro-batch of what is evaluated. */
+  readonly evaluate: (batch: Feeds) => Effect.Effect<LossValues, EngineError>
   /** Names of the trained tensors. */
   readonly trained: ReadonlyArray<string>
   /** A copy of the gradient sum of a trained tensor, once there is one. */
@@ -56,12 +60,17 @@ export interface TrainingDevice {
 }
 
 /** How each program of a training is made; several devices that are given the same share what is made. */
-export const trainingPrograms = (training: Training) => ({
+export const trainingPrograms = (training: Training, evaluate?: () => Graph) => ({
+  ...(evaluate !== undefined && { evaluate }),
   steps: () => stepsProgram(training),
   gradients: () => gradientsProgram(training),
   apply: () => applyProgram(training)
 })
 type TrainingPrograms = ReturnType<typeof trainingPrograms>
+
+/** The metrics that a program reports, by output name. */
+const metricsOf = ({ program }: Session): ReadonlyArray<string> =>
+  program.outputs.flatMap(({ name }) => name.startsWith(metricName("")) ? [name] : [])
 
 /** @param first the program that is loaded in any case, because steps will need it. */
 export const openTrainingDevice = Effect.fn("TrainingDevice.open")(function*(
@@ -71,14 +80,12 @@ export const openTrainingDevice = Effect.fn("TrainingDevice.open")(function*(
   first: "steps" | "apply"
 ) {
   const state = randomUUID()
-  const metrics = new Set<string>()
   const programs = new Map<string, Session>()
   const program = Effect.fnUntraced(function*(name: keyof TrainingPrograms) {
     const known = programs.get(name)
     if (known !== undefined) return known
-    const session = yield* worker.fresh(build[name], state)
+    const session = yield* worker.fresh(present(build[name], `program ${name}`), state)
     programs.set(name, session)
-    for (const output of session.program.outputs) if (output.name.startsWith(metricName(""))) metrics.add(output.name)
     return session
   })
   const shapes = new Map(trainedTensors(training))
@@ -105,12 +112,12 @@ export const openTrainingDevice = Effect.fn("TrainingDevice.open")(function*(
       const session = yield* program("steps")
       const values = yield* session.run({
         feeds: { ...stacked(batches), ...stacked(numbers.map(scalars)) },
-        fetch: ["loss", "gradNorm", ...metrics],
+        fetch: ["loss", "gradNorm", ...metricsOf(session)],
         carry: carry(updated),
         move: true
       })
       return Array.from({ length: values["loss"]?.dims[0] ?? 0 }, (_, step) => ({
-        ...lossValues(values, metrics, step),
+        ...lossValues(values, step),
         gradNorm: at(values["gradNorm"], step)
       }))
     }),
@@ -119,11 +126,15 @@ export const openTrainingDevice = Effect.fn("TrainingDevice.open")(function*(
       yield* startSums(session)
       const values = yield* session.run({
         feeds: batch,
-        fetch: ["loss", ...metrics],
+        fetch: ["loss", ...metricsOf(session)],
         carry: carry(["gradient"]),
         move: true
       })
-      return lossValues(values, metrics, 0)
+      return lossValues(values, 0)
+    }),
+    evaluate: Effect.fnUntraced(function*(batch) {
+      const session = yield* program("evaluate")
+      return lossValues(yield* session.run({ feeds: batch, fetch: ["loss", ...metricsOf(session)], move: true }), 0)
     }),
     apply: Effect.fnUntraced(function*(numbers) {
       const session = yield* program("apply")
@@ -190,13 +201,13 @@ const stacked = (steps: ReadonlyArray<Feeds>): Feeds => {
   )
 }
 
-const lossValues = (
-  values: Readonly<Record<string, TensorData>>,
-  metrics: ReadonlySet<string>,
-  step: number
-): LossValues => ({
+const lossValues = (values: Readonly<Record<string, TensorData>>, step: number): LossValues => ({
   loss: at(values["loss"], step),
-  metrics: Object.fromEntries([...metrics].map((name) => [name.slice(metricName("").length), at(values[name], step)]))
+  metrics: Object.fromEntries(
+    Object.entries(values).flatMap(([name, value]) =>
+      name.startsWith(metricName("")) ? [[name.slice(metricName("").length), at(value, step)]] : []
+    )
+  )
 })
 
 const at = (value: TensorData | undefined, index: number): number => Number(value?.data[index])

@@ -12,12 +12,13 @@ import * as Safetensors from "../../../artifacts/Safetensors.ts"
 import type { TensorData } from "../../onnx/TensorData.ts"
 import { CheckpointError } from "../checkpoint/CheckpointError.ts"
 import { readWeights } from "../checkpoint/WeightFile.ts"
-import type { TrainRequest, TrainStep } from "../Policy.ts"
+import type { Evaluation, TrainRequest, TrainStep } from "../Policy.ts"
 
 export interface TrainingState {
   /** Of the request it belongs to. */
   readonly digest: string
   readonly steps: ReadonlyArray<TrainStep>
+  readonly evaluations: ReadonlyArray<Evaluation>
   /** Weights and moments by the names of their inputs. */
   readonly state: ReadonlyMap<string, TensorData>
 }
@@ -31,7 +32,14 @@ const Step = Schema.Struct({
   learningRate: Schema.Finite,
   tokens: Schema.Int
 })
-const Description = Schema.fromJsonString(Schema.Struct({ digest: Schema.String, steps: Schema.Array(Step) }))
+const Evaluated = Schema.Struct({
+  step: Schema.Int,
+  loss: Schema.Finite,
+  metrics: Schema.Record(Schema.String, Schema.Number)
+})
+const Description = Schema.fromJsonString(
+  Schema.Struct({ digest: Schema.String, steps: Schema.Array(Step), evaluations: Schema.Array(Evaluated) })
+)
 const decode = Schema.decodeUnknownResult(Description)
 
 const DESCRIPTION = "training.json"
@@ -51,6 +59,7 @@ export const requestDigest = (
     betas,
     clip,
     epsilon,
+    evaluate,
     learningRate,
     microBatchTokens,
     objective,
@@ -78,7 +87,8 @@ export const requestDigest = (
       trained
     ])
   )
-  for (const [index, items] of steps.entries()) {
+  hash.update(JSON.stringify([evaluate?.objective.name, evaluate?.everySteps]))
+  for (const [index, items] of [...steps, ...(evaluate === undefined ? [] : [evaluate.items])].entries()) {
     for (const { sequences, values } of items) {
       hash.update(JSON.stringify([index, sequences.map(({ prompt, response }) => [[...prompt], [...response]])]))
       for (const [name, value] of Object.entries(values)) {
@@ -95,7 +105,7 @@ export const requestDigest = (
 /** Writes the state whole: a folder named by its step, complete before it has that name. Older ones are removed. */
 export const writeTrainingState = Effect.fn("TrainingState.write")(function*(
   directory: string,
-  { digest, state, steps }: TrainingState
+  { digest, evaluations, state, steps }: TrainingState
 ) {
   const temporary = join(directory, `${randomUUID()}.partial`)
   const name = String(steps.length).padStart(8, "0")
@@ -106,7 +116,7 @@ export const writeTrainingState = Effect.fn("TrainingState.write")(function*(
       new Map([...state].map(([name, { data, dims }]) => [name, { dtype: "F32" as const, shape: dims, data }]))
     )
     yield* attempt(directory, async () => {
-      await writeFile(join(temporary, DESCRIPTION), JSON.stringify({ digest, steps }), { flush: true })
+      await writeFile(join(temporary, DESCRIPTION), JSON.stringify({ digest, steps, evaluations }), { flush: true })
       await rm(join(directory, name), { recursive: true, force: true })
       await rename(temporary, join(directory, name))
       for (const other of await readdir(directory)) {

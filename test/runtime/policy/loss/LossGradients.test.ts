@@ -39,6 +39,7 @@ const lossOf = ({ items, objective, sequence, values }: Case) => (tensors: Reado
     {
       logProbs: () => logProbs,
       entropies: () => logProbs,
+      meanLogits: () => logProbs,
       hidden: () => hidden,
       sumBySequence: sums,
       tokenCounts: () => sums(cast(greaterOrEqual(belongs, 0), float)),

@@ -51,11 +51,11 @@ export const trainAnew = Effect.fnUntraced(function*(
   } = {}
 ) {
   const policy = yield* openPolicy(checkpoint, places, { tokens })
-  const { save, steps } = yield* policy.train(request)
+  const { evaluations, save, steps } = yield* policy.train(request)
   const directory = join(yield* temporary, "trained")
   yield* save(directory)
   const path = join(directory, file)
-  return { steps, bytes: readFileSync(path), weights: yield* tensorsOf(path) }
+  return { steps, evaluations, bytes: readFileSync(path), weights: yield* tensorsOf(path) }
 }, Effect.scoped)
 
 /** The tensors of a safetensors file, by name. */
