@@ -15,8 +15,9 @@ import type { Definition } from "../pipeline/Node.ts"
 import { definitionPlace } from "./code/DefinitionPlace.ts"
 import { type Entry, madeInside } from "./code/Entry.ts"
 import { CodeNotTraceable } from "./CodeNotTraceable.ts"
-import { fileStamp, modifiedBefore } from "./FileStamp.ts"
+import { fileStamp } from "./FileStamp.ts"
 import { lockfile, packageRoot } from "./InstalledPackage.ts"
+import { settledAt } from "./Stamp.ts"
 
 /** What must be unchanged for a remembered fingerprint to hold. The version is that of the way in which code is digested. */
 const Memo = Schema.Struct({
@@ -29,7 +30,7 @@ const Memo = Schema.Struct({
 const decodeMemo = Schema.decodeUnknownOption(Memo)
 
 /** What of a node the fingerprint is made from. */
-export type Fingerprinted = Pick<Definition, "name" | "module" | "madeAt">
+export type Fingerprinted = Pick<Definition, "name" | "module" | "madeAt"> & Partial<Pick<Definition, "run">>
 
 /** The fingerprint of a node. Fails when its code cannot be followed, or may use what no key knows. */
 export const codeFingerprint = Effect.fn("CodeFingerprint.codeFingerprint")(function*(definition: Fingerprinted) {
@@ -51,8 +52,8 @@ export const codeFingerprint = Effect.fn("CodeFingerprint.codeFingerprint")(func
   const stamps = Object.fromEntries(
     [...files, ...(lock === undefined ? [] : [lock])].map((file) => [file, fileStamp(file)])
   )
-  // A file that was written while it was read may not be what its stamp says; then look again next time.
-  if (Object.keys(stamps).every((file) => modifiedBefore(file, startedAt))) {
+  // A file that was written shortly before it was read may not be what its stamp says; then look again next time.
+  if (Object.values(stamps).every((stamp) => settledAt(stamp, startedAt))) {
     yield* catalog.setMemo("code", name, { version: 2, stamps, digest, parts, packages } satisfies typeof Memo.Type)
   }
   return fingerprint({ digest, packages, parts })
@@ -80,20 +81,24 @@ const locate = Effect.fnUntraced(function*(definition: Fingerprinted) {
   if (exportName !== undefined) return { node, path, root, exportName } satisfies Entry
   const place = yield* orNotTraceable(() => definitionPlace(definition.madeAt(), path, node))
   const claimed = `${module}@${place.line}:${place.column}`
+  const made = definition.run ?? definition
   const other = madeThere.get(claimed)?.deref()
-  if (other !== undefined && other !== definition) {
+  if (other !== undefined && other !== made) {
     return yield* madeInside(path, place.line, node, "a function that is called several times")
   }
-  madeThere.set(claimed, new WeakRef(definition))
+  madeThere.set(claimed, new WeakRef(made))
   return { node, path, root, place } satisfies Entry
 })
 
 /** Which node was made at a place. Two made at the same place have the same code, and differ by what no key knows. */
 const madeThere = new Map<string, WeakRef<object>>()
 
-const isNodeOf = (value: unknown, definition: object): boolean =>
-  value !== null && (typeof value === "function" || typeof value === "object")
-  && "definition" in value && value.definition === definition
+/** Also a node made from an exported one, `{ ...Exported.definition, inputs }`, has its code. */
+const isNodeOf = (value: unknown, definition: Fingerprinted): boolean =>
+  value !== null && (typeof value === "function" || typeof value === "object") && "definition" in value
+  && (value.definition === definition
+    || (typeof value.definition === "object" && value.definition !== null && "run" in value.definition
+      && value.definition.run === definition.run))
 
 const orNotTraceable = <A>(make: () => A): Effect.Effect<A, CodeNotTraceable> =>
   Effect.suspend(() => {

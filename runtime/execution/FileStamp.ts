@@ -1,16 +1,9 @@
-/** A cheap sign that a file is unchanged: its size, modification time (nanoseconds) and inode. */
-import { statSync } from "node:fs"
+/** The stamp of a file that something remembered rests on. */
 import { consulted } from "./Consulted.ts"
+import { stampOf } from "./Stamp.ts"
 
-/** The stamp of a file, or "absent". */
+/** As `stampOf`; what is asked for its stamp counts as looked at. */
 export const fileStamp = (path: string): string => {
   consulted(path)
-  const stat = statSync(path, { bigint: true, throwIfNoEntry: false })
-  return stat === undefined ? "absent" : `${stat.size}-${stat.mtimeNs}-${stat.ino}`
-}
-
-/** Whether a file was last written before a time (milliseconds since 1970), or is absent. */
-export const modifiedBefore = (path: string, time: number): boolean => {
-  const stat = statSync(path, { throwIfNoEntry: false })
-  return stat === undefined || stat.mtimeMs < time
+  return stampOf(path)
 }

@@ -14,6 +14,7 @@ import { Catalog } from "../lineage/Catalog.ts"
 import type { InputKind } from "../pipeline/InputFile.ts"
 import { consulted } from "./Consulted.ts"
 import { fileStamp } from "./FileStamp.ts"
+import { settledAt } from "./Stamp.ts"
 
 /** A file or directory that a config field names is not there, is of the other kind, or cannot be read. */
 export class InputNotReadable extends Schema.TaggedError<InputNotReadable>()("InputNotReadable", {
@@ -72,6 +73,7 @@ const decodeMemo = Schema.decodeUnknownOption(Memo)
 
 const fileDigest = Effect.fnUntraced(function*(path: string, refuse: (problem: string) => InputNotReadable) {
   const catalog = yield* Catalog
+  const startedAt = Date.now()
   const stamp = fileStamp(path)
   const memo = decodeMemo(yield* catalog.memo("file", path))
   if (Option.isSome(memo) && memo.value.stamp === stamp) return memo.value.digest
@@ -83,7 +85,10 @@ const fileDigest = Effect.fnUntraced(function*(path: string, refuse: (problem: s
     },
     catch: (error) => refuse(`cannot be read (${reason(error)})`)
   })
-  yield* catalog.setMemo("file", path, { stamp, digest } satisfies typeof Memo.Type)
+  // A file that was written while it was read, or shortly before, may not be what its stamp says; then read it again next time.
+  if (fileStamp(path) === stamp && settledAt(stamp, startedAt)) {
+    yield* catalog.setMemo("file", path, { stamp, digest } satisfies typeof Memo.Type)
+  }
   return digest
 })
 
