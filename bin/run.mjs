@@ -69,7 +69,11 @@ function run() {
   const [executable, ...rest] = command === "gemflow"
     ? ["node", join(root, "bin", "gemflow.mjs"), ...args]
     : [command, ...args]
-  const child = spawn(executable, rest, { cwd: root, stdio: "inherit", env, shell: process.platform === "win32" })
+  // The channel closes when this process ends, also by SIGKILL, and the run then ends too: see endWithLauncher of gemflow.mjs.
+  const launches = command === "gemflow" && process.platform !== "win32"
+  if (launches) env.GEMFLOW_LAUNCHED = "1"
+  const stdio = launches ? ["inherit", "inherit", "inherit", "ipc"] : "inherit"
+  const child = spawn(executable, rest, { cwd: root, stdio, env, shell: process.platform === "win32" })
   for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => child.kill(signal))
   child.on("exit", (code, signal) => {
     process.exitCode = code ?? (signal === "SIGINT" ? 130 : 1)

@@ -5,6 +5,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { ArtifactStore } from "../../artifacts/ArtifactStore.ts"
 import { execute } from "../execution/Executor.ts"
+import type { NodeFailure } from "../execution/NodeFailure.ts"
 import { Catalog } from "../lineage/Catalog.ts"
 import { select as selectNodes } from "../pipeline/Select.ts"
 import { certifier } from "./Certify.ts"
@@ -12,10 +13,12 @@ import { NodesFailed } from "./ExitCode.ts"
 import * as Listening from "./Listening.ts"
 import * as Options from "./Options.ts"
 import { outputWidth, print } from "./Output.ts"
+import { showPlan } from "./PlanCommand.ts"
 import { chooseRenderer } from "./render/ChooseRenderer.ts"
 import { resultTable, shownTable } from "./render/ResultTable.ts"
 import { ShownTable } from "./render/ShownTable.ts"
 import { styleOf } from "./render/Style.ts"
+import { resourceLimits, runFlags } from "./RunFlags.ts"
 import { devicesLayer, namedBy, openPipeline, storeLayer } from "./Workspace.ts"
 
 /** The result is shown up to this many rows; `gemflow show` shows more. */
@@ -29,10 +32,13 @@ export const runCommand = Command.make("run", {
   store: Options.store,
   device: Options.device,
   jobs: Options.jobs,
+  ...runFlags,
   json: Options.json("Print an event per line, as JSON"),
   ...Listening.flags
 }, (options) =>
   Effect.gen(function*() {
+    if (options.dryRun) return yield* showPlan(options)
+    const limits = yield* resourceLimits(options)
     const { file, pipeline, project } = yield* openPipeline(options.file, options)
     const selected = yield* Effect.fromResult(selectNodes(pipeline, options.select))
     const forced = yield* namedBy(pipeline, "--force", options.force)
@@ -47,11 +53,14 @@ export const runCommand = Command.make("run", {
         projectRoot: project.root,
         settings: options.set,
         jobs: options.jobs,
+        limits,
+        retries: options.retries,
+        keepGoing: options.keepGoing,
         sink: certificate.sink
       })
       renderer.close()
       if (result.failures.length > 0) {
-        return yield* new NodesFailed({ failures: result.failures.map(({ message }) => message) })
+        return yield* new NodesFailed({ failures: toldOnce(result.failures) })
       }
       const digest = pipeline.result === undefined ? undefined : result.outputs.get(pipeline.result)
       if (!options.json && digest !== undefined) yield* printResult(digest)
@@ -78,6 +87,16 @@ export const runCommand = Command.make("run", {
       { command: "gemflow run pipelines/gem.ts --device cuda:0 --device cuda:1", description: "Use two GPUs" }
     ])
   )
+
+/** A line for each problem: several nodes that failed for the same reason share one. */
+const toldOnce = (failures: ReadonlyArray<NodeFailure>): ReadonlyArray<string> => {
+  const nodes = new Map<string, Array<string>>()
+  for (const { node, problem } of failures) nodes.set(problem, [...nodes.get(problem) ?? [], node])
+  return [...nodes].map(([problem, names]) => {
+    const told = names.length > 3 ? `${names.slice(0, 2).join(", ")} and ${names.length - 2} more` : names.join(", ")
+    return `${told} failed: ${problem}`
+  })
+}
 
 const rendererFor = (json: boolean) =>
   Effect.acquireRelease(Effect.promise(() => chooseRenderer(json)), (renderer) => Effect.sync(renderer.close))

@@ -15,12 +15,13 @@ import { fileURLToPath } from "node:url"
 import { installedPackage } from "../execution/InstalledPackage.ts"
 import { ablateCommand } from "./AblateCommand.ts"
 import { devicesCommand } from "./DevicesCommand.ts"
+import { watchProcess } from "./EndOfProcess.ts"
 import { exitCodeOf } from "./ExitCode.ts"
 import { exportCommand } from "./ExportCommand.ts"
 import { gcCommand } from "./GcCommand.ts"
 import { lineageCommand } from "./LineageCommand.ts"
-import { print, remark, tolerateClosedPipes } from "./Output.ts"
 import { mergeCommand } from "./MergeCommand.ts"
+import { print, remark, tolerateClosedPipes } from "./Output.ts"
 import { pinCommand, unpinCommand } from "./PinCommand.ts"
 import { planCommand } from "./PlanCommand.ts"
 import { styleOf } from "./render/Style.ts"
@@ -61,6 +62,7 @@ const gemflow = Command.make("gemflow").pipe(
 export const main = async (args: ReadonlyArray<string>): Promise<number> => {
   tolerateClosedPipes()
   const version = installedPackage("gemflow", dirname(fileURLToPath(import.meta.url)))?.version ?? "0.0.0"
+  const watch = watchProcess()
   const fiber = Effect.runFork(
     Command.runWith(gemflow, { version })(args).pipe(Effect.provide(environment))
   )
@@ -71,6 +73,7 @@ export const main = async (args: ReadonlyArray<string>): Promise<number> => {
     // The second time the signal does what it always does, and ends the process.
     stopListening()
     interruptedBy = signal
+    watch.endSoon(signals[signal])
     fiber.interruptUnsafe()
   }
   const onInterrupt = () => interrupt("SIGINT")
@@ -91,6 +94,7 @@ export const main = async (args: ReadonlyArray<string>): Promise<number> => {
   const staysAlive = setInterval(() => undefined, 2 ** 30)
   const exit = await Effect.runPromise(Fiber.await(fiber))
   clearInterval(staysAlive)
+  watch.done()
   stopListening()
   process.off("uncaughtException", onStray)
   if (stray !== undefined) return await Effect.runPromise(report(Cause.die(strayError(stray))))
