@@ -4,6 +4,7 @@ import * as Schema from "effect/Schema"
 import { statSync } from "node:fs"
 import { resolve } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
+import { type Grid, isGrid } from "../pipeline/Grid.ts"
 import { exportedPipeline, type Pipeline } from "../pipeline/Pipeline.ts"
 import { witness } from "../start/Witness.ts"
 
@@ -22,6 +23,8 @@ export interface LoadedPipeline {
   /** Absolute. */
   readonly file: string
   readonly pipeline: Pipeline
+  /** The grid, where the file exports one; `pipeline` is then all its variants. */
+  readonly grid?: Grid
 }
 
 export const loadPipeline = Effect.fn("LoadPipeline.loadPipeline")(function*(path: string) {
@@ -50,7 +53,7 @@ export const loadPipeline = Effect.fn("LoadPipeline.loadPipeline")(function*(pat
     try: () => exportedPipeline(file, module),
     catch: (cause) => new PipelineNotLoaded({ file, problem: text(cause), cause })
   })
-  return { file, pipeline } satisfies LoadedPipeline
+  return { file, pipeline, ...(isGrid(module.default) ? { grid: module.default } : {}) } satisfies LoadedPipeline
 })
 
 const explain = (file: string, error: unknown): string => {

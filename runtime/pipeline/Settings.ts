@@ -83,16 +83,23 @@ const applySetting = (
     matched.success,
     field,
     place,
-    (instance) =>
-      Result.map(
-        parseValue(instance, field, place, text),
-        (value) =>
-          typeof value === "string" && Object.hasOwn(instance.node.files, field)
-            ? absolutePath(directory, value)
-            : value
-      )
+    (instance) => readValue(instance, field, place, text, directory)
   )
 }
+
+/** The value of a field as the command line writes it: see `applySettings`. */
+export const readValue = (
+  instance: NodeInstance,
+  field: string,
+  place: string,
+  text: string,
+  directory: string
+): Result.Result<unknown, InvalidNodeConfig> =>
+  Result.map(
+    parseValue(instance, field, place, text),
+    (value) =>
+      typeof value === "string" && Object.hasOwn(instance.node.files, field) ? absolutePath(directory, value) : value
+  )
 
 /**
  * NODE.FIELD=VALUE, cut. Names of a grid's nodes hold the characters that cut (`lambda=0.5/rank.model=plackett-luce`), so

@@ -1,12 +1,11 @@
 /** ablation-report: the node by which a grid compares the tables of its variants. */
-import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Column from "../../../artifacts/Column.ts"
-import { AblationReport } from "../../../artifacts/tables/AblationReport.ts"
+import { AblationReport as AblationReportTable } from "../../../artifacts/tables/AblationReport.ts"
 import * as TableType from "../../../artifacts/TableType.ts"
 import * as Node from "../Node.ts"
 import type { NodeInstance } from "../Pipeline.ts"
-import { type Measured, source, summarise } from "./Summary.ts"
+import { ablationSummary, type Measured } from "./Summary.ts"
 
 const Config = Schema.Struct({
   variants: Schema.Array(Schema.Struct({
@@ -15,6 +14,20 @@ const Config = Schema.Struct({
   })).annotate({ description: "The variant that each table comes from, in the order in which they are wired." }),
   label: Schema.NullOr(Schema.String).annotate({ description: "The column that names the rows of a table." }),
   metrics: Schema.Array(Schema.String).annotate({ description: "The columns that are compared." })
+})
+
+/** Tables of any columns. */
+const Result: TableType.Any = TableType.make("Result", {})
+
+/** Reads what the results have in common: its input is declared anew for each grid. */
+const AblationReport = Node.make("ablation-report", {
+  doc: "Compares the variants of a grid: means over replicates with 95 % intervals.",
+  module: ablationSummary.module,
+  config: Config,
+  inputs: { results: Node.many(Result) },
+  output: AblationReportTable,
+  determinism: "exact",
+  run: ablationSummary.definition.run
 })
 
 /** The instance whose table is the result of a variant, in one replicate. */
@@ -37,18 +50,10 @@ export const ablationReport = (results: ReadonlyArray<VariantResult>): NodeInsta
   if (metrics.length === 0) return undefined
   const label = common.find(([, column]) => column.kind === "utf8" && !column.nullable)?.[0] ?? null
   const read = common.filter(([name]) => name === label || metrics.includes(name))
-  const node = Node.make("ablation-report", {
-    doc: "Compares the variants of a grid: means over replicates with 95 % intervals.",
-    module: source,
-    config: Config,
-    inputs: { results: Node.many(TableType.make(first.name, Object.fromEntries(read))) },
-    output: AblationReport,
-    determinism: "exact",
-    run: ({ config, inputs }) => Effect.sync(() => summarise(config.variants, inputs.results, config))
-  })
+  const tables = Node.many(TableType.make(first.name, Object.fromEntries(read)))
   return {
     name: "ablation-report",
-    node: node.definition,
+    node: { ...AblationReport.definition, ...ablationSummary.definition, inputs: { results: tables } },
     config: { variants: results.map(({ levels, variant }) => ({ variant, levels })), label, metrics },
     inputs: { results: results.map(({ instance }) => instance.name) },
     place: () => "the grid",

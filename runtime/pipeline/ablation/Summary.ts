@@ -1,8 +1,9 @@
 /** What an ablation report says: per variant, label and metric the mean over replicates, with a 95 % interval. */
+import * as Effect from "effect/Effect"
+import type { AblationReport } from "../../../artifacts/tables/AblationReport.ts"
+import type * as TableType from "../../../artifacts/TableType.ts"
+import type { RunContext } from "../Node.ts"
 import { studentQuantile } from "./StudentT.ts"
-
-/** Where this code is, for the key of the node that runs it. */
-export const source = import.meta.url
 
 /** What a wired table stands for. */
 export interface Measured {
@@ -16,29 +17,38 @@ export interface Measurements {
   column(name: string): ArrayLike<unknown>
 }
 
-export interface SummaryRow extends Measured {
-  readonly label: string
-  readonly metric: string
-  readonly replicates: number
-  readonly mean: number
-  readonly sd: number | null
-  readonly low: number | null
-  readonly high: number | null
+export type SummaryRow = TableType.Row<typeof AblationReport>
+
+/** What is compared in the tables. */
+export interface Compared {
+  /** The column that names the rows. */
+  readonly label: string | null
+  /** Columns of numbers or truth values (true counts as 1); nulls and NaN are left out. */
+  readonly metrics: ReadonlyArray<string>
+}
+
+type Config = Compared & { readonly variants: ReadonlyArray<Measured> }
+
+/**
+ * What the node `ablation-report` runs, as the code fingerprint finds it: in a module of its own, so that the key holds this
+ * code and not that by which grids are made.
+ */
+export const ablationSummary = {
+  module: import.meta.url,
+  definition: {
+    run: ({ config, inputs }: RunContext<Config, { readonly results: ReadonlyArray<Measurements> }>) =>
+      Effect.sync(() => summarise(config.variants, inputs.results, config))
+  }
 }
 
 /** Tables with more labels than this are no reports: they are summed up as a whole. */
 const mostLabels = 100
 
-/**
- * Summarises tables, one per measured variant and replicate, in that order.
- *
- * @param label the column that names the rows
- * @param metrics columns of numbers or truth values (true counts as 1); nulls and NaN are left out
- */
+/** Summarises tables, one per measured variant and replicate, in that order. */
 export const summarise = (
   measured: ReadonlyArray<Measured>,
   tables: ReadonlyArray<Measurements>,
-  { label, metrics }: { readonly label: string | null; readonly metrics: ReadonlyArray<string> }
+  { label, metrics }: Compared
 ): ReadonlyArray<SummaryRow> => {
   const labelOf = labelling(tables, label)
   const samples = new Map<string, Sample>()
