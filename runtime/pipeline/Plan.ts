@@ -61,10 +61,10 @@ export const decide = Effect.fnUntraced(function*<E, R>(
   columnsOf: (upstream: string) => Readonly<Record<string, string>> | undefined
 ) {
   const own = yield* environment.own(instance)
-  const previous = yield* environment.previous(instance)
   const forced = environment.forced(instance)
   const inputs = inputDigests(instance, columnsOf)
   if (inputs === undefined) {
+    const previous = yield* environment.previous(instance)
     const waitsFor = upstreamOf(instance).filter((upstream) => columnsOf(upstream) === undefined)
     const differences = previous === undefined ? [] : explainDifference(previous, own)
     const reasons = reasonsFor({ forced, waitsFor, previous, differences, stored: undefined })
@@ -73,7 +73,9 @@ export const decide = Effect.fnUntraced(function*<E, R>(
   const key: NodeKey = { ...own, inputs }
   const digest = keyDigest(key)
   const stored = yield* environment.stored(digest)
-  const differences = previous === undefined || stored !== undefined ? [] : explainDifference(previous, key)
+  // What ran before only explains why there is nothing under this key.
+  const previous = stored === undefined ? yield* environment.previous(instance) : undefined
+  const differences = previous === undefined ? [] : explainDifference(previous, key)
   const reasons = reasonsFor({ forced, waitsFor: [], previous, differences, stored })
   const decision = { node: instance.name, key, keyDigest: digest, reasons }
   return reasons.length === 0 && stored !== undefined
