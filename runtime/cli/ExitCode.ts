@@ -41,6 +41,7 @@ const usageErrors: ReadonlySet<string> = new Set([
   "NothingToVary",
   "NothingAsked",
   "PipelineNotLoaded",
+  "ProjectExists",
   "RowNotFound",
   "SampleOfNothing",
   "TooFewDevices",

@@ -19,6 +19,7 @@ import { watchProcess } from "./EndOfProcess.ts"
 import { exitCodeOf } from "./ExitCode.ts"
 import { exportCommand } from "./ExportCommand.ts"
 import { gcCommand } from "./GcCommand.ts"
+import { initCommand } from "./InitCommand.ts"
 import { lineageCommand } from "./LineageCommand.ts"
 import { mergeCommand } from "./MergeCommand.ts"
 import { print, remark, tolerateClosedPipes } from "./Output.ts"
@@ -49,6 +50,7 @@ const gemflow = Command.make("gemflow").pipe(
     unpinCommand,
     verifyCommand,
     mergeCommand,
+    initCommand,
     devicesCommand
   ]),
   Command.withExamples([
