@@ -45,7 +45,7 @@ export const liveDisplay = (screen: Screen, style: Style, now: () => number = Da
     const devices = devicesText(state, at)
     const foot = [
       ...(devices === undefined ? [] : [style.dim(devices)]),
-      `${style.accent(spinner[turn % spinner.length] ?? "")} ${statusText(state, at)}`
+      `${style.accent(spinner[turn % spinner.length] ?? "")} ${statusText(state, at, width - 2)}`
     ].slice(rows > 4 ? 0 : rows > 1 ? -1 : Infinity)
     // One row is for the cursor, and one keeps the last finished line in sight.
     const room = Math.max(0, rows - 2 - foot.length)

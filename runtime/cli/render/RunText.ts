@@ -13,7 +13,7 @@ interface Part {
 
 /** A running node in a line of at most `width` cells, unless its name alone is wider. */
 export const runningLine = (node: RunningNode, nameWidth: number, width: number, at: number): string =>
-  fitted([{ text: `▸ ${pad(node.node, nameWidth)}`, rank: 0 }, ...nodeParts(node, at)], width)
+  fitted([{ text: `▸ ${pad(node.node, nameWidth)}`, rank: 0 }, ...nodeParts(node, at)], "  ", width)
 
 /** A running node among others in a line: without a bar. */
 export const runningPhrase = (node: RunningNode, at: number): string =>
@@ -50,21 +50,23 @@ const speed = (rate: NonNullable<RunningNode["progress"]>["rate"], total: number
   ]
 }
 
-/** How many nodes are done, and how. */
-export const statusText = ({ counts, running, waiting }: RunState, at: number): string => {
+/** How many nodes are done, and how, in at most `width` cells. */
+export const statusText = ({ counts, running, waiting }: RunState, at: number, width = Infinity): string => {
   const { cached, executed, failed, skipped, startedAt, total } = counts
   const done = executed + cached + failed + skipped
+  const told = (number: number, what: string, rank: number): ReadonlyArray<Part> =>
+    number > 0 ? [{ text: `${formatNumber(number)} ${what}`, rank }] : []
   const parts = [
-    `${formatNumber(done)}/${count(total, "node")}`,
-    `${formatNumber(executed)} executed`,
-    `${formatNumber(cached)} cached`,
-    ...(failed > 0 ? [`${formatNumber(failed)} failed`] : []),
-    ...(skipped > 0 ? [`${formatNumber(skipped)} skipped`] : []),
-    ...(running.size > 0 ? [`${formatNumber(running.size)} running`] : []),
-    ...(waiting.size > 0 ? [`${formatNumber(waiting.size)} waiting`] : []),
-    formatWhole(at - startedAt)
+    { text: `${formatNumber(done)}/${count(total, "node")}`, rank: 0 },
+    { text: `${formatNumber(executed)} executed`, rank: 4 },
+    { text: `${formatNumber(cached)} cached`, rank: 5 },
+    ...told(failed, "failed", 2),
+    ...told(skipped, "skipped", 3),
+    ...told(running.size, "running", 5),
+    ...told(waiting.size, "waiting", 4),
+    { text: formatWhole(at - startedAt), rank: 1 }
   ]
-  return parts.join(" · ")
+  return fitted(parts, " · ", width)
 }
 
 /** Each device with its share of busy time and who holds it; undefined while no node needed one. */
@@ -86,8 +88,8 @@ export const skippedLines = ({ skippedBecause }: RunState): ReadonlyArray<string
     }`
   })
 
-const fitted = (parts: ReadonlyArray<Part>, width: number): string => {
-  const join = (kept: ReadonlyArray<Part>) => kept.map(({ text }) => text).join("  ")
+const fitted = (parts: ReadonlyArray<Part>, between: string, width: number): string => {
+  const join = (kept: ReadonlyArray<Part>) => kept.map(({ text }) => text).join(between)
   let kept = parts
   while (kept.length > 1 && displayWidth(join(kept)) > width) {
     const least = Math.max(...kept.map(({ rank }) => rank))

@@ -23,7 +23,10 @@ export const onTerminal = (terminal: Terminal, display: (screen: Screen) => Live
     write: (text) => {
       write(text)
     },
-    size: () => ({ columns: stderr.columns || usual.columns, rows: stderr.rows || usual.rows })
+    size: () => {
+      refreshSize(stderr)
+      return { columns: stderr.columns || usual.columns, rows: stderr.rows || usual.rows }
+    }
   })
 
   const redirected = [stderr, stdout].filter(({ isTTY }) => isTTY).map((stream) => redirect(stream, shown.above))
@@ -58,6 +61,14 @@ export const onTerminal = (terminal: Terminal, display: (screen: Screen) => Live
       for (const [name, listener] of listeners) terminal.off(name, listener)
     }
   }
+}
+
+/**
+ * Node asks for a window's size when it hears that it has changed, which may be after the next frame. What it asks with is
+ * not in its documentation: where that is gone, a resized window may keep a stray line.
+ */
+const refreshSize = (stream: WriteStream) => {
+  if ("_refreshSize" in stream && typeof stream._refreshSize === "function") stream._refreshSize()
 }
 
 const once = (terminal: Terminal, name: "SIGINT" | "SIGTERM", listener: () => void) => {
