@@ -33,6 +33,7 @@ const usageErrors: ReadonlySet<string> = new Set([
   "MalformedBetween",
   "MalformedSetting",
   "MixedDevices",
+  "NoSuchNode",
   "NodeNotUsed",
   "NotAStore",
   "NotInRun",

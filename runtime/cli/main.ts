@@ -19,9 +19,11 @@ import { watchProcess } from "./EndOfProcess.ts"
 import { exitCodeOf } from "./ExitCode.ts"
 import { exportCommand } from "./ExportCommand.ts"
 import { gcCommand } from "./GcCommand.ts"
+import { graphCommand } from "./GraphCommand.ts"
 import { initCommand } from "./InitCommand.ts"
 import { lineageCommand } from "./LineageCommand.ts"
 import { mergeCommand } from "./MergeCommand.ts"
+import { nodesCommand } from "./NodesCommand.ts"
 import { print, remark, tolerateClosedPipes } from "./Output.ts"
 import { pinCommand, unpinCommand } from "./PinCommand.ts"
 import { planCommand } from "./PlanCommand.ts"
@@ -50,6 +52,8 @@ const gemflow = Command.make("gemflow").pipe(
     unpinCommand,
     verifyCommand,
     mergeCommand,
+    graphCommand,
+    nodesCommand,
     initCommand,
     devicesCommand
   ]),
