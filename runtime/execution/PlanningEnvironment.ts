@@ -87,6 +87,10 @@ export const planningEnvironment = Effect.fn("PlanningEnvironment.planningEnviro
     )
 
     const onDevice = numerics(devices.names)
+    const onCpu = numerics(["cpu"])
+    // What a seeded node draws is the same given the same numerics, also where it opens sessions without a device of its own.
+    const numericsOf = ({ determinism, device }: Definition) =>
+      device ? { numerics: onDevice } : determinism === "seeded" ? { numerics: onCpu } : {}
     const prepared = new Map<string, Prepared>()
     for (const instance of instances) {
       const config = present(configs.get(instance.name))
@@ -100,7 +104,7 @@ export const planningEnvironment = Effect.fn("PlanningEnvironment.planningEnviro
         fingerprint,
         files,
         ...(instance.node.env.length === 0 ? {} : { environment: environmentDigests(env) }),
-        ...(instance.node.device ? { numerics: onDevice } : {})
+        ...numericsOf(instance.node)
       })
       prepared.set(instance.name, { config, env, own })
     }

@@ -31,7 +31,7 @@ export const NodeKey = Schema.Struct({
   output: Schema.String,
   /** Per input, for each table wired to it, the digests of the columns that the node declares to read. */
   inputs: Schema.Record(Schema.String, Schema.Array(Digests)),
-  /** For a node on a device, what changes rounding: onnxruntime version, execution provider, dtype. */
+  /** For a node on a device and a seeded one, what changes rounding: onnxruntime version, execution provider, dtype. */
   numerics: Schema.optionalKey(Digests)
 })
 export type NodeKey = typeof NodeKey.Type

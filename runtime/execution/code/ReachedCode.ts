@@ -66,6 +66,8 @@ export const reachedCode = (entry: Entry): ReachedCode => {
   const packages = new Map<string, Set<string>>()
   const files = new Set<string>()
   const resolutions = new Map<string, Resolved>()
+  /** Modules that run in a worker or process of their own. */
+  const programs = new Set<string>()
   const loadOrder: Array<string> = []
   const loaded = new Set<string>()
   const pending: Array<{ readonly module: Module; readonly unit: Unit }> = []
@@ -215,6 +217,11 @@ export const reachedCode = (entry: Entry): ReachedCode => {
     return { label: [`${module.label}#?${name}`, ...outside].join("|") }
   }
 
+  const reachProgram = (path: string): Found => {
+    programs.add(path)
+    return reachExport(moduleAt(path), "*", 0)
+  }
+
   const gives = (module: Module, name: string, seen: Set<Module>): boolean => {
     if (seen.has(module)) return false
     seen.add(module)
@@ -263,7 +270,7 @@ export const reachedCode = (entry: Entry): ReachedCode => {
         .filter((path) => !path.endsWith(sep) && !isDirectory(path))
       const there = paths.filter((path) => existsSync(path))
       for (const path of there.length > 0 ? there : paths) {
-        labels.add((isCode(path) && existsSync(path) ? reachExport(moduleAt(path), "*", 0) : reachData(path)).label)
+        labels.add((isCode(path) && existsSync(path) ? reachProgram(path) : reachData(path)).label)
       }
     }
     for (const { path, start } of readings) {
@@ -282,7 +289,12 @@ export const reachedCode = (entry: Entry): ReachedCode => {
   }
 
   const refuseUndeclared = (module: Module, reference: Reference, whenLoaded: boolean): void => {
-    const found = undeclared(reference, module.source.imports.get(reference.name), whenLoaded)
+    const found = undeclared(
+      reference,
+      module.source.imports.get(reference.name),
+      whenLoaded,
+      programs.has(module.source.path)
+    )
     if (found !== undefined) refuse(module, reference.start, found)
   }
 

@@ -15,18 +15,20 @@ export interface Undeclared {
  *
  * @param imported what the name is, when it is imported
  * @param whenLoaded whether this happens when the module is loaded, so that its value stays in a variable
+ * @param isProgram whether the module is a program of its own, whose arguments are what the node's code gives it
  */
 export const undeclared = (
   reference: Reference,
   imported: Imported | undefined,
-  whenLoaded: boolean
+  whenLoaded: boolean,
+  isProgram: boolean
 ): Undeclared | undefined => {
   const path = subject(reference, imported)
   const [first, second] = path
   if (first === "process") {
     if (second === undefined || second === "") return reads("process as a whole", environmentRemedy(undefined))
     if (second === "env") return reads(path.filter((part) => part !== "").join("."), environmentRemedy(path[2]))
-    if (outsideOfProcess.has(second)) return reads(`process.${second}`, configRemedy)
+    if (outsideOfProcess.has(second) && !isProgram) return reads(`process.${second}`, configRemedy)
   }
   if (first === "Config" && imported !== undefined) {
     return reads("the environment with Effect's Config", environmentRemedy(undefined))

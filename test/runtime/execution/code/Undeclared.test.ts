@@ -82,6 +82,15 @@ describe("not refused", () => {
     expect(told(text)).toBe("nothing")
   })
 
+  it("the arguments of a program of its own, which the node's code gives it", () => {
+    const program = (text: string) =>
+      told(inRun(`spawn(process.execPath, [fileURLToPath(new URL("./program.ts", import.meta.url)), "1"])`), {
+        "program.ts": text
+      })
+    expect(program("console.log(process.argv[2])\n")).toBe("nothing")
+    expect(program("console.log(process.env.HOME)\n")).toContain("program.ts:1 reads process.env.HOME")
+  })
+
   it("needs a reason to be given", () => {
     expect(told(inRun("process.env.HOME // gemflow: outside-key"))).toContain("reads process.env.HOME")
     expect(told(`export const node = {\n  // gemflow: outside-key a folder\n  run: () => process.env.HOME\n}\n`)).toBe(
