@@ -33,7 +33,7 @@ export const force = Flag.String("force").pipe(
 export const store = Flag.String("store").pipe(
   Flag.withMetavar("DIR"),
   Flag.withDescription("Where results are kept; by default .gemflow beside the pipeline's package.json"),
-  Flag.withSchema(Schema.NonEmptyString),
+  Flag.withSchema(Schema.String.check(Schema.isNonEmpty({ expected: "the path of a folder" }))),
   Flag.optional,
   Flag.map(Option.getOrUndefined)
 )

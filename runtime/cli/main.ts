@@ -129,6 +129,10 @@ const report = Effect.fnUntraced(function*(cause: Cause.Cause<unknown>) {
   return exitCodeOf(error)
 })
 
+/** Without the library's terms: `--jobs: "0". Expected: Schema validation failed: Expected a number of at least 1`. */
+const plain = (message: string): string =>
+  message.replace(/\s*\n\s*/g, " ").replace("Expected: Schema validation failed: ", "").trim().replace(/[.?]?$/, "")
+
 /** A wrong command line ends in a sentence per mistake, not in a page of help. */
 const present = (event: CliOutput.Presenter.Event): Effect.Effect<void> => {
   const formatter = CliOutput.defaultFormatter({ colors: styleOf(process.stdout).bold("") !== "" })
@@ -142,9 +146,7 @@ const present = (event: CliOutput.Presenter.Event): Effect.Effect<void> => {
         event.errors,
         (error) =>
           remark(
-            `gemflow: ${error.message.replace(/\s*\n\s*/g, " ").trim().replace(/[.?]?$/, "")}. See: ${
-              event.commandPath.join(" ")
-            } --help`
+            `gemflow: ${plain(error.message)}. See: ${event.commandPath.join(" ")} --help`
           ),
         { discard: true }
       )

@@ -6,8 +6,8 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { createHash } from "node:crypto"
-import { createReadStream, readdirSync, statSync } from "node:fs"
-import { join, relative, sep } from "node:path"
+import { createReadStream, existsSync, readdirSync, statSync } from "node:fs"
+import { basename, dirname, join, relative, sep } from "node:path"
 import { pipeline } from "node:stream/promises"
 import { digestJson } from "../../artifacts/CanonicalJson.ts"
 import { Catalog } from "../lineage/Catalog.ts"
@@ -21,11 +21,17 @@ export class InputNotReadable extends Schema.TaggedError<InputNotReadable>()("In
   path: Schema.String,
   node: Schema.String,
   field: Schema.String,
-  problem: Schema.String
+  problem: Schema.String,
+  /** The id of a model on the HuggingFace Hub that the path looks like. */
+  model: Schema.optionalKey(Schema.String)
 }) {
   override get message(): string {
+    const download = this.model === undefined ?
+      "" :
+      ` If ${this.model} is a model of the HuggingFace Hub, download it first: `
+      + `huggingface-cli download ${this.model} --local-dir DIR, and give DIR as the path.`
     return `${this.node}.${this.field}: ${this.path} ${this.problem}. Correct the path in the pipeline file or with `
-      + `--set ${this.node}.${this.field}=PATH.`
+      + `--set ${this.node}.${this.field}=PATH.${download}`
   }
 }
 
@@ -39,13 +45,19 @@ export interface Input {
 
 /** The digest of what a config field names: a file's bytes, or the relative paths and bytes below a directory. */
 export const inputDigest = Effect.fn("InputDigest.inputDigest")(function*(input: Input) {
-  const refuse = (problem: string) =>
-    new InputNotReadable({ path: input.path, node: input.node, field: input.field, problem })
+  const refuse = (problem: string, model?: string) =>
+    new InputNotReadable({
+      path: input.path,
+      node: input.node,
+      field: input.field,
+      problem,
+      ...(model === undefined ? {} : { model })
+    })
   const stat = yield* Effect.try({
     try: () => statSync(input.path, { throwIfNoEntry: false }),
     catch: (error) => refuse(`cannot be read (${reason(error)})`)
   })
-  if (stat === undefined) return yield* refuse("does not exist")
+  if (stat === undefined) return yield* refuse("does not exist", hubModel(input))
   if (input.kind === "file") {
     if (!stat.isFile()) return yield* refuse("is not a file")
     return yield* fileDigest(input.path, refuse)
@@ -67,6 +79,13 @@ export const inputDigest = Effect.fn("InputDigest.inputDigest")(function*(input:
   }
   return digestJson(digests)
 })
+
+/** `meta-llama/Llama-3-8B`, given where a directory is wanted: a path of which not even the folder is there. */
+const hubModel = ({ kind, path }: Input): string | undefined => {
+  if (kind !== "directory" || existsSync(dirname(path))) return undefined
+  const model = `${basename(dirname(path))}/${basename(path)}`
+  return existsSync(dirname(dirname(path))) && /^[\w.-]+\/[\w.-]+$/.test(model) ? model : undefined
+}
 
 const Memo = Schema.Struct({ stamp: Schema.String, digest: Schema.String })
 const decodeMemo = Schema.decodeUnknownOption(Memo)

@@ -4,7 +4,7 @@ import type { Drawing, DrawnNode, DrawnScope } from "./GraphModel.ts"
 export const dot = ({ root, title, wires }: Drawing): string =>
   [
     `digraph ${quoted(title)} {`,
-    `  graph [rankdir=TB, nodesep=0.25, ranksep=0.35, fontname="Helvetica", fontsize=11, label=${
+    `  graph [rankdir=LR, nodesep=0.25, ranksep=0.35, fontname="Helvetica", fontsize=11, label=${
       quoted(title)
     }, labelloc=t]`,
     "  node [shape=box, style=\"rounded,filled\", fillcolor=white, color=\"#607080\", fontname=\"Helvetica\", fontsize=11, margin=\"0.12,0.05\"]",

@@ -8,7 +8,7 @@ export const mermaid = ({ root, wires }: Drawing): string => {
     return of.length === 0 ? [] : [`  class ${of.map(({ id }) => id).join(",")} ${status}`]
   })
   return [
-    "flowchart TB",
+    "flowchart LR",
     ...scopeLines(root, "  "),
     ...wires.map(([from, to]) => `  ${from} --> ${to}`),
     ...(statuses.length === 0 ? [] : classes),

@@ -53,7 +53,12 @@ const refusals: ReadonlyArray<{
     code: 2,
     says: ["factor of scale", "number", `"much"`]
   },
-  { what: "an empty store", args: ["run", "numbers.ts", "--store", ""], code: 2, says: ["--store"] },
+  {
+    what: "an empty store",
+    args: ["run", "numbers.ts", "--store", ""],
+    code: 2,
+    says: ["--store", "Expected the path of a folder"]
+  },
   {
     what: "a store where no folder can be made",
     args: ["run", "numbers.ts", "--store", "/proc/gemflow-test/store"],
@@ -97,7 +102,12 @@ export default pipeline("stray", () => Stray())`)
     code: 2,
     says: ["different kinds"]
   },
-  { what: "no jobs", args: ["run", "numbers.ts", "--jobs", "0"], code: 2, says: ["jobs", "at least 1"] },
+  {
+    what: "no jobs",
+    args: ["run", "numbers.ts", "--jobs", "0"],
+    code: 2,
+    says: [`gemflow: Invalid value for flag --jobs: "0". Expected a number of at least 1. See: gemflow run --help`]
+  },
   { what: "an unknown run", args: ["runs", "yesterday"], code: 2, says: ["yesterday"] },
   {
     what: "a node that has not run",

@@ -24,7 +24,7 @@ describe("gemflow graph", () => {
   it("draws for Mermaid, a box around each scope", async () => {
     const { code, out } = await graph("scoped.ts", "--select", "factor=0.5/round-1/part/sign")
     expect(code).toBe(0)
-    expect(out).toBe(`flowchart TB
+    expect(out).toBe(`flowchart LR
   n0["four<br/>(numbers)"]
   subgraph s1["factor=0.5"]
     subgraph s2["round-1"]

@@ -41,6 +41,19 @@ describe.skipIf(process.platform === "win32")("an input directory is refused wit
       expect(error.message).toContain("--set checkpoint.path=PATH")
     }))
 
+  it.effect("and what looks like the id of a model with how to download it", () =>
+    Effect.gen(function*() {
+      const folder = directory()
+      const message = (path: string) => Effect.map(Effect.flip(digest(path)), ({ message }) => message)
+      expect(yield* message(join(folder, "meta-llama", "Llama-3-8B"))).toContain(
+        "huggingface-cli download meta-llama/Llama-3-8B --local-dir DIR"
+      )
+      mkdirSync(join(folder, "models"))
+      for (const path of [join(folder, "models", "mine"), join(folder, "mine"), join(folder, "a", "b", "c")]) {
+        expect(yield* message(path)).not.toContain("download")
+      }
+    }))
+
   it.effect("but a link to a file counts as the file", () =>
     Effect.gen(function*() {
       const [linked, plain] = [directory(), directory()]
