@@ -9,7 +9,7 @@ import type { NodeInstance, Pipeline } from "../pipeline/Pipeline.ts"
 import {
   columnLineage,
   type Dataset,
-  datasetFacets,
+  datasetFacetsBy,
   eventSchema,
   type EventType,
   type Facets,
@@ -41,6 +41,7 @@ export const openLineage = (context: LineageContext): (event: Event, at: number)
   const { namespace, pipeline, projectRoot, version } = context
   const producer = `https://www.npmjs.com/package/gemflow/v/${version}`
   const { facet, own } = facetsBy(producer, version)
+  const datasetFacets = datasetFacetsBy(facet)
   const outputs = new Map<string, Known>()
   /** Runs of nodes that have started and are not done, with what was told of its start. */
   const active = new Map<string, { readonly runId: string; readonly told: Readonly<Record<string, unknown>> }>()
@@ -92,7 +93,7 @@ export const openLineage = (context: LineageContext): (event: Event, at: number)
       const known = outputs.get(upstream)
       return [{
         ...datasetOf(upstream),
-        facets: datasetFacets(facet, source.node.output, known?.digest),
+        facets: datasetFacets(source.node.output, known?.digest),
         ...(known === undefined
           ? {}
           : { inputFacets: { inputStatistics: facet("InputStatisticsInputDatasetFacet", { rowCount: known.rows }) } })
@@ -102,11 +103,12 @@ export const openLineage = (context: LineageContext): (event: Event, at: number)
   }
 
   const outputOf = (instance: NodeInstance, known: Known | undefined): Dataset => {
-    const lineage = columnLineage(instance, datasetOf)
+    // It can be long, and is the same at the start of a node as at its end.
+    const lineage = known === undefined ? undefined : columnLineage(instance, datasetOf)
     return {
       ...datasetOf(instance.name),
       facets: {
-        ...datasetFacets(facet, instance.node.output, known?.digest),
+        ...datasetFacets(instance.node.output, known?.digest),
         ...(lineage === undefined ? {} : { columnLineage: facet("ColumnLineageDatasetFacet", lineage) })
       },
       ...(known === undefined

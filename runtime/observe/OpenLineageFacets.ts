@@ -141,12 +141,15 @@ export const columnLineage = (
 
 const isId = (column: Column.Any): boolean => "id" in column && column.id === true
 
-/** What identifies a dataset's content, and how it looks. */
-export const datasetFacets = (
-  facet: ReturnType<typeof facetsBy>["facet"],
-  type: TableType.Any,
-  digest: string | undefined
-): Facets => ({
-  schema: facet("SchemaDatasetFacet", { fields: schemaFields(type.columns) }),
-  ...(digest === undefined ? {} : { version: facet("DatasetVersionDatasetFacet", { datasetVersion: digest }) })
-})
+/** Gives what identifies a dataset's content, and how it looks. Thousands of nodes may share a table type. */
+export const datasetFacetsBy = (facet: ReturnType<typeof facetsBy>["facet"]) => {
+  const schemas = new Map<TableType.Any, Facet>()
+  return (type: TableType.Any, digest: string | undefined): Facets => {
+    const schema = schemas.get(type) ?? facet("SchemaDatasetFacet", { fields: schemaFields(type.columns) })
+    schemas.set(type, schema)
+    const version = digest === undefined
+      ? {}
+      : { version: facet("DatasetVersionDatasetFacet", { datasetVersion: digest }) }
+    return { schema, ...version }
+  }
+}

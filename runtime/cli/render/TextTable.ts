@@ -15,15 +15,17 @@ const gap = "  "
 const leastWidth = 8
 
 /**
- * A table with a header line. Where it is wider than `width`, titles are broken between words, then columns of text are
+ * A table with a header line. Where it is wider than the window, titles are broken between words, then columns of text are
  * cut with "…"; a table that is still too wide continues below, its first column repeated. Numbers are never cut.
  */
 export const textTable = (
   columns: ReadonlyArray<TextColumn>,
   rows: ReadonlyArray<ReadonlyArray<string>>,
   style: Style,
-  width = Number.POSITIVE_INFINITY
+  window = Number.POSITIVE_INFINITY
 ): string => {
+  // A terminal that does not know its width says 0.
+  const width = window > 0 ? window : Number.POSITIVE_INFINITY
   const measured = columns.map(({ align, title }, index): Measured => {
     const cells = rows.reduce((widest, row) => Math.max(widest, displayWidth(row[index] ?? "")), 0)
     const word = Math.max(...title.split(" ").map(displayWidth))

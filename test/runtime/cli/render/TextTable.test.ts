@@ -47,6 +47,10 @@ describe("a table", () => {
     }
   })
 
+  it("is as wide as it is where the width is not known", () => {
+    expect(textTable(columns, [["é", "1"]], plainStyle, 0)).toBe(textTable(columns, [["é", "1"]], plainStyle))
+  })
+
   it("lets no data drive the terminal", () => {
     expect(oneLine("a\u001b[2Jb\nc")).toBe("a�[2Jb⏎c")
     expect(truncate("abcdef", 4)).toBe("abc…")
