@@ -21,19 +21,29 @@ import { settledAt } from "./Stamp.ts"
 
 /** What must be unchanged for a remembered fingerprint to hold. The version is that of the way in which code is digested. */
 const Memo = Schema.Struct({
-  version: Schema.Literal(2),
-  stamps: Schema.Record(Schema.String, Schema.String),
+  version: Schema.Literal(3),
+  /** Files with their stamps, as JSON: there are hundreds, of many nodes, and each start reads them. */
+  stamps: Schema.String,
   digest: Schema.String,
-  parts: CodeParts,
+  /** `CodeParts` as JSON: read only where a difference is told or a key is stored. */
+  parts: Schema.String,
   packages: Schema.Record(Schema.String, Schema.String)
 })
 const decodeMemo = Schema.decodeUnknownOption(Memo)
+const decodeParts = Schema.decodeUnknownSync(Schema.fromJsonString(CodeParts))
 
 /** What of a node the fingerprint is made from. */
 export type Fingerprinted = Pick<Definition, "name" | "module" | "madeAt"> & Partial<Pick<Definition, "run">>
 
-/** The fingerprint of a node. Fails when its code cannot be followed, or may use what no key knows. */
-export const codeFingerprint = Effect.fn("CodeFingerprint.codeFingerprint")(function*(definition: Fingerprinted) {
+/**
+ * The fingerprint of a node. Fails when its code cannot be followed, or may use what no key knows.
+ *
+ * @param stampNow the stamp of a file at the time of planning; who plans many nodes need not look at a file for each
+ */
+export const codeFingerprint = Effect.fn("CodeFingerprint.codeFingerprint")(function*(
+  definition: Fingerprinted,
+  stampNow: (file: string) => string = fileStamp
+) {
   const catalog = yield* Catalog
   const entry = yield* locate(definition)
   const name = entry.exportName === undefined
@@ -41,8 +51,9 @@ export const codeFingerprint = Effect.fn("CodeFingerprint.codeFingerprint")(func
     : `${entry.path}#${entry.exportName}`
 
   const memo = decodeMemo(yield* catalog.memo("code", name))
-  if (Option.isSome(memo) && Object.entries(memo.value.stamps).every(([file, stamp]) => fileStamp(file) === stamp)) {
-    return fingerprint(memo.value)
+  if (Option.isSome(memo)) {
+    const stamps: Readonly<Record<string, string>> = JSON.parse(memo.value.stamps)
+    if (Object.entries(stamps).every(([file, stamp]) => stampNow(file) === stamp)) return remembered(memo.value)
   }
 
   const startedAt = Date.now()
@@ -54,15 +65,33 @@ export const codeFingerprint = Effect.fn("CodeFingerprint.codeFingerprint")(func
   )
   // A file that was written shortly before it was read may not be what its stamp says; then look again next time.
   if (Object.values(stamps).every((stamp) => settledAt(stamp, startedAt))) {
-    yield* catalog.setMemo("code", name, { version: 2, stamps, digest, parts, packages } satisfies typeof Memo.Type)
+    yield* catalog.setMemo(
+      "code",
+      name,
+      {
+        version: 3,
+        stamps: JSON.stringify(stamps),
+        digest,
+        parts: JSON.stringify(parts),
+        packages
+      } satisfies typeof Memo.Type
+    )
   }
-  return fingerprint({ digest, packages, parts })
+  return { code: { digest, parts }, packages } satisfies CodeFingerprint
 })
 
-const fingerprint = ({ digest, packages, parts }: Omit<typeof Memo.Type, "version" | "stamps">): CodeFingerprint => ({
-  code: { digest, parts },
-  packages
-})
+const remembered = ({ digest, packages, parts }: typeof Memo.Type): CodeFingerprint => {
+  let decoded: typeof CodeParts.Type | undefined
+  return {
+    code: {
+      digest,
+      get parts() {
+        return decoded ??= decodeParts(parts)
+      }
+    },
+    packages
+  }
+}
 
 const locate = Effect.fnUntraced(function*(definition: Fingerprinted) {
   const { module, name: node } = definition

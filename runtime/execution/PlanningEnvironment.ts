@@ -16,6 +16,7 @@ import { codeFingerprint } from "./CodeFingerprint.ts"
 import type { CodeNotTraceable } from "./CodeNotTraceable.ts"
 import { declaredEnvironment, environmentDigests } from "./DeclaredEnvironment.ts"
 import { Devices, TooFewDevices } from "./Devices.ts"
+import { fileStamp } from "./FileStamp.ts"
 import { inputDigest, type InputNotReadable } from "./InputDigest.ts"
 import { numerics } from "./Numerics.ts"
 
@@ -77,10 +78,17 @@ export const planningEnvironment = Effect.fn("PlanningEnvironment.planningEnviro
 
     const fingerprints = new Map<Definition, CodeFingerprint>()
     const definitions = [...new Set(instances.map(({ node }) => node))]
+    // Nodes share most of their files.
+    const stamps = new Map<string, string>()
+    const stampNow = (file: string) => {
+      const stamp = stamps.get(file) ?? fileStamp(file)
+      stamps.set(file, stamp)
+      return stamp
+    }
     yield* Effect.forEach(
       definitions,
       (definition) =>
-        Effect.map(codeFingerprint(definition), (fingerprint) => {
+        Effect.map(codeFingerprint(definition, stampNow), (fingerprint) => {
           fingerprints.set(definition, fingerprint)
         }),
       { concurrency: 4, discard: true }

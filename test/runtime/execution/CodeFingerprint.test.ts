@@ -235,9 +235,13 @@ export const other = () => ${other}
         }
         // A remembered fingerprint that differs from the truth shows that it is the memory that answers.
         const parts = { "nodes/score.ts": "remembered" }
-        yield* catalog.setMemo("code", name, { ...(remembered as object), parts })
+        yield* catalog.setMemo("code", name, { ...(remembered as object), parts: JSON.stringify(parts) })
         expect((yield* fingerprintOf(root, "nodes/score.ts", "score")).code.parts).toEqual(parts)
-        yield* catalog.setMemo("code", name, { ...(remembered as object), parts, version: 1 })
+        yield* catalog.setMemo("code", name, {
+          ...(remembered as object),
+          parts: JSON.stringify(parts),
+          version: 1
+        })
         expect((yield* fingerprintOf(root, "nodes/score.ts", "score")).code.parts).not.toEqual(parts)
       })
     ))
