@@ -100,6 +100,7 @@ type SwapProblem<T, N> = ContractOf<T> extends Contract<unknown, infer OldIn, in
 
 type InputProblem<Old extends Inputs, New extends Inputs> = {
   readonly [Name in keyof New & string]: Name extends keyof Old ? ReadProblem<Name, Old[Name], New[Name]>
+    : New[Name] extends Many<TableType.Any> ? never
     : `This node reads an input ${Name}, and the one in whose place it goes has none of that name.`
 }[keyof New & string]
 

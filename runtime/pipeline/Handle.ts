@@ -11,7 +11,7 @@ export interface Handle<out T extends TableType.Any> {
   readonly type: T
 }
 
-/** An input that takes any number of tables; `run` gets them as an array in wiring order. */
+/** An input that takes any number of tables, none where it is left out; `run` gets them as an array in wiring order. */
 export interface Many<out T extends TableType.Any> {
   readonly _tag: "Many"
   readonly type: T
@@ -30,9 +30,13 @@ export type Wires<In extends Inputs, Given> =
       : `This node has no input named ${Name & string}; it has ${keyof In & string}.`
   }
   & {
-    readonly [Name in Exclude<keyof In, keyof Given>]: In[Name] extends Many<infer T> ? ReadonlyArray<Handle<T>>
-      : Handle<TableOf<In[Name]>>
+    readonly [Name in Exclude<Needed<In>, keyof Given>]: Handle<TableOf<In[Name]>>
   }
+
+/** The inputs that have to be wired: those that take one table. */
+type Needed<In extends Inputs> = {
+  readonly [Name in keyof In]: In[Name] extends TableType.Any ? Name : never
+}[keyof In]
 
 type Wire<Input, Given> = Input extends Many<infer Required>
   ? Given extends ReadonlyArray<infer Item>

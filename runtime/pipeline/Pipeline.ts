@@ -145,7 +145,9 @@ const toInstance = (call: NodeCall, isForeign: Collected<unknown>["isForeign"]):
   for (const [input, declared] of Object.entries(call.node.inputs)) {
     const wired = call.wires[input]
     const many = "_tag" in declared
-    const handles: ReadonlyArray<unknown> = many && Array.isArray(wired) ? wired : [wired]
+    const handles: ReadonlyArray<unknown> = many
+      ? Array.isArray(wired) ? wired : wired === undefined ? [] : [wired]
+      : [wired]
     inputs[input] = handles.map((handle) => {
       if (!isHandle(handle)) throw mismatch(input, expectedTable(call.node, input), nounOf(handle))
       if (!isForeign(handle)) return handle.instance

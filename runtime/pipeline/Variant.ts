@@ -77,7 +77,7 @@ const swap = (pipeline: Pipeline, { config, node, target }: Of<"Swap">, place: (
     const shared = Object.entries(instance.config).filter(([field]) => Object.hasOwn(node.config.fields, field))
     const inputs: Record<string, ReadonlyArray<string>> = {}
     for (const [input, declared] of Object.entries(node.inputs)) {
-      const wired = instance.inputs[input]
+      const wired = instance.inputs[input] ?? ("_tag" in declared ? [] : undefined)
       if (wired === undefined || (!("_tag" in declared) && wired.length !== 1)) {
         const expected = `a table ${"_tag" in declared ? declared.type.name : declared.name}`
         const found = wired === undefined

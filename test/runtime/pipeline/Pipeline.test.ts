@@ -120,6 +120,11 @@ describe("pipeline", () => {
     expect(byName.get("compare")?.inputs).toEqual({ rankings: ["b", "a", "b"] })
   })
 
+  it("takes a list that is left out as one without tables", () => {
+    const { byName } = pipeline("none", () => Compare({}, {}))
+    expect(byName.get("compare")?.inputs).toEqual({ rankings: [] })
+  })
+
   it("refuses a reference to an instance that is not there, with a guess", () => {
     const error = thrown(() =>
       pipeline("unknown", () => {
