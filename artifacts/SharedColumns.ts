@@ -17,6 +17,11 @@ export const candidateId = Column.utf8({
   id: true
 })
 
+export const promptTokens = Column.list(Column.int32(), {
+  doc: "Token ids of the prompt as the policy read it.",
+  unit: "token ids"
+})
+
 export const candidate = Column.int32({ doc: "Index of the response among those of its prompt, from 0." })
 
 export const difficulty = Column.utf8({ doc: "Label of the pair's difficulty, when the data has one.", nullable: true })

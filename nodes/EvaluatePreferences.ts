@@ -20,9 +20,8 @@ import { cotSuffix } from "./config/CotSuffix.ts"
 import { devicesOf, samplingDevices } from "./config/Devices.ts"
 import { documented, optional, Positive } from "./config/Field.ts"
 import { preferenceMargin } from "./evaluation/PreferenceMargin.ts"
-import { fitAfter } from "./policy/FitSequence.ts"
+import { encodePairs } from "./pairs/EncodePairs.ts"
 import { openInput, PolicyInput } from "./policy/OpenInput.ts"
-import { instructed } from "./prompt/Instructed.ts"
 
 export const EvaluatePreferences = Node.make("evaluate-preferences", {
   doc: "Scores the chosen and the rejected response of each pair.",
@@ -44,34 +43,26 @@ export const EvaluatePreferences = Node.make("evaluate-preferences", {
   map: { over: "pairs", by: "prompt_id", groups: 256 },
   run: Effect.fn("EvaluatePreferences.run")(function*({ config, inputs, progress, shared }) {
     const { policy, policy_id } = yield* shared("policy", openInput(inputs.policy))
-    const { bosId, encodeChat, encodeResponse } = policy.tokenizer
     const pairs = inputs.pairs.rows()
-    const fitted = yield* Effect.forEach(pairs, (pair) =>
-      Effect.gen(function*() {
-        const prompt = yield* encodeChat(instructed(pair.prompt, config.cot_suffix))
-        const chosen = yield* encodeResponse(pair.chosen)
-        const rejected = yield* encodeResponse(pair.rejected)
-        const fit = fitAfter(prompt, Math.max(chosen.length, rejected.length), {
-          contextLength: policy.contextLength,
-          bosId
-        })
-        return { chosen: fit(chosen), rejected: fit(rejected) }
-      }))
+    const encoded = yield* encodePairs(policy, pairs, config)
     const scores = yield* policy.score({
-      sequences: fitted.flatMap(({ chosen, rejected }) => [chosen, rejected]),
+      sequences: encoded.flatMap(({ chosen, prompt, rejected }) => [
+        { prompt, response: chosen },
+        { prompt, response: rejected }
+      ]),
       onProgress: (done, total) => progress({ done, total, unit: "responses" })
     })
     const margins = chunksOf(scores, 2).map(([chosen, rejected]) =>
       preferenceMargin(chosen.logProbs, rejected?.logProbs ?? new Float32Array(0), config.beta)
     )
-    return zipWith(zip(pairs, fitted), margins, ([pair, { chosen, rejected }], margin) => ({
+    return zipWith(zip(pairs, encoded), margins, ([pair, { truncated }], margin) => ({
       policy: config.label,
       policy_id,
       pair_id: pair.pair_id,
       prompt_id: pair.prompt_id,
       difficulty: pair.difficulty,
       ...margin,
-      truncated: chosen.truncated || rejected.truncated
+      truncated
     }))
   })
 })

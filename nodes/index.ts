@@ -1,17 +1,28 @@
 /**
- * `gemflow/nodes`: the nodes of GEM, each in a file of its own. Importing it loads no Arrow, no ONNX and no policy: what is
+ * `gemflow/nodes`: the nodes of GEM and of the methods it is compared with, each in a file of its own. Importing it loads no Arrow, no ONNX and no policy: what is
  * heavy is imported when a node executes.
  */
 export { Advantage } from "./Advantage.ts"
 export { Checkpoint } from "./Checkpoint.ts"
+export { Dpo } from "./Dpo.ts"
 export { EntropyScore } from "./EntropyScore.ts"
 export { EvaluateAnswers } from "./EvaluateAnswers.ts"
 export { EvaluatePreferences } from "./EvaluatePreferences.ts"
 export { Filter } from "./Filter.ts"
+export { Ipo } from "./Ipo.ts"
+export { PairsFromRanking } from "./PairsFromRanking.ts"
+export { Ppo } from "./Ppo.ts"
 export { PreferencePairs } from "./PreferencePairs.ts"
+export { PreferenceSequences } from "./PreferenceSequences.ts"
+export { Pro } from "./Pro.ts"
 export { Rank } from "./Rank.ts"
+export { RankedResponses } from "./RankedResponses.ts"
+export { ReferenceLogProbs } from "./ReferenceLogProbs.ts"
 export { ReflectiveSft } from "./ReflectiveSft.ts"
 export { Report } from "./Report.ts"
+export { RewardModel } from "./RewardModel.ts"
+export { RewardScore } from "./RewardScore.ts"
 export { Sample } from "./Sample.ts"
 export { Split } from "./Split.ts"
+export { TrainingCurve } from "./TrainingCurve.ts"
 export { Update } from "./Update.ts"

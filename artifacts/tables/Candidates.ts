@@ -8,10 +8,7 @@ export const Candidates = TableType.make("Candidates", {
   prompt_id: Shared.promptId,
   candidate: Shared.candidate,
   prompt: Shared.prompt,
-  prompt_tokens: Column.list(Column.int32(), {
-    doc: "Token ids of the prompt as the policy read it.",
-    unit: "token ids"
-  }),
+  prompt_tokens: Shared.promptTokens,
   prompt_truncated: Column.bool({ doc: "Whether the prompt was cut from the left to fit the context." }),
   tokens: Column.list(Column.int32(), {
     doc: "Token ids of the response; the end-of-sequence token is included when the policy emitted it.",

@@ -20,11 +20,24 @@ export const Policy = TableType.make("Policy", {
   architecture: Column.utf8({ doc: "Architecture named by the checkpoint's config.json." }),
   // Not an int32: a model of 8 billion weights exceeds it.
   parameters: Column.float64({ doc: "Number of weights.", unit: "weights" }),
-  origin: Column.utf8({ doc: "What made it: checkpoint, reflective-sft or update." }),
+  origin: Column.utf8({ doc: "What made it: the name of the node, or checkpoint." }),
   steps: Column.int32({ doc: "Optimiser steps that the node which made it took; 0 for a checkpoint.", unit: "steps" }),
   step_loss: Column.list(Column.float32(), { doc: "Loss of each step.", unit: "nats" }),
   step_grad_norm: Column.list(Column.float32(), { doc: "Global gradient norm of each step, before clipping." }),
   step_learning_rate: Column.list(Column.float32(), { doc: "Learning rate of each step." }),
+  curves: Column.list(
+    Column.struct({
+      metric: Column.utf8({ doc: "Its name, TRL's where it has one; those of held-out data begin with eval_." }),
+      step: Column.list(Column.int32(), {
+        doc: "Steps taken when it was measured; a step's own values carry its number."
+      }),
+      value: Column.list(Column.float64(), { doc: "Its values there." })
+    }),
+    {
+      doc:
+        "Further curves of its training: what its loss reports beside itself, and what was measured on held-out data."
+    }
+  ),
   num_tokens: Column.int32({ doc: "Response tokens trained on, over all steps.", unit: "tokens" }),
   truncated: Column.int32({ doc: "Training sequences that were cut to the context.", unit: "sequences" })
 })

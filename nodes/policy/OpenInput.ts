@@ -19,8 +19,10 @@ export type BaseWeights = "int8" | "int4"
  * for one that does not open.
  */
 export const openInput = Effect.fn("openInput")(function*(table: Table<typeof PolicyInput>, asked?: BaseWeights) {
-  const [row, ...others] = table.rows()
-  if (row === undefined || others.length > 0) return yield* new NotOnePolicy({ found: table.numRows })
+  return yield* openRow(yield* onlyRow(table), asked)
+})
+
+const openRow = Effect.fnUntraced(function*(row: TableType.Row<typeof PolicyInput>, asked?: BaseWeights) {
   const { adapter, base_weights, checkpoint, policy_id } = row
   const settled = adapter !== null || base_weights !== null
   if (settled && asked !== undefined && asked !== base_weights) {
@@ -39,6 +41,28 @@ export const openInput = Effect.fn("openInput")(function*(table: Table<typeof Po
   })
   const files: PolicyFiles = { checkpoint, adapter, base_weights: baseWeights ?? null }
   return { policy, policy_id, files }
+})
+
+/** The reference policy of a table with one row, without its adapter where that is asked for. */
+export const openReference = Effect.fn("openReference")(
+  function*(table: Table<typeof PolicyInput>, { without_adapter }: { readonly without_adapter: boolean }) {
+    const row = yield* onlyRow(table)
+    return yield* openRow(without_adapter ? { ...row, adapter: null } : row)
+  }
+)
+
+/** Tokenizer and context of the policy of a table with one row, for nodes that compute nothing with it. */
+export const openTokenizerOf = Effect.fn("openTokenizerOf")(function*(table: Table<typeof PolicyInput>) {
+  const { checkpoint } = yield* onlyRow(table)
+  const store = yield* ArtifactStore
+  const { openPolicy } = yield* Effect.promise(() => import("../../runtime/policy/OpenPolicy.ts"))
+  const { contextLength, tokenizer } = yield* openPolicy(yield* store.directoryPath(checkpoint), "cpu")
+  return { contextLength, tokenizer }
+})
+
+const onlyRow = Effect.fnUntraced(function*(table: Table<typeof PolicyInput>) {
+  const [row, ...others] = table.rows()
+  return row === undefined || others.length > 0 ? yield* new NotOnePolicy({ found: table.numRows }) : row
 })
 
 const isBaseWeights = (text: string | null): text is BaseWeights => text === "int8" || text === "int4"

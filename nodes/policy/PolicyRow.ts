@@ -24,6 +24,7 @@ export const untrained = (
   step_loss: new Float32Array(0),
   step_grad_norm: new Float32Array(0),
   step_learning_rate: new Float32Array(0),
+  curves: [],
   num_tokens: 0,
   ...facts
 })

@@ -1,11 +1,14 @@
 /** Moments and order statistics of a sample. */
 
-/** The mean; NaN for an empty sample. */
-export const mean = (values: ArrayLike<number>): number => {
+/** The sum, in double precision. */
+export const sum = (values: ArrayLike<number>): number => {
   let sum = 0
   for (let index = 0; index < values.length; index++) sum += values[index] ?? Number.NaN
-  return sum / values.length
+  return sum
 }
+
+/** The mean; NaN for an empty sample. */
+export const mean = (values: ArrayLike<number>): number => sum(values) / values.length
 
 /** sum_i (x_i - mean)^2. */
 export const squaredDeviations = (values: ArrayLike<number>): number => {

@@ -18,8 +18,8 @@ const lossOf = Effect.fnUntraced(function*(directory: string, items: ReadonlyArr
   const policy = yield* openPolicy(directory, "cpu", { tokens: TOKENS, ...(adapter !== undefined && { adapter }) })
   const scores = yield* policy.score({ sequences: items.flatMap(({ sequences }) => sequences) })
   return -scores.reduce((sum, { logProbs }, index) => {
-    const [weight] = items[index]?.values["weight"] as ReadonlyArray<number>
-    return sum + (weight ?? Number.NaN) * logProbs.reduce((total, value) => total + value, 0)
+    const weight = items[index]?.values["weight"]
+    return sum + Number(weight) * logProbs.reduce((total, value) => total + value, 0)
   }, 0)
 }, Effect.scoped)
 
