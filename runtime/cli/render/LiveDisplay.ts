@@ -3,13 +3,14 @@
  * how far the run is. Only what fits the window is drawn.
  */
 import type { Event } from "../../execution/Event.ts"
-import { clip, pieces } from "./Clip.ts"
+import { clip, pad, pieces } from "./Clip.ts"
 import { painter, type Screen } from "./Painter.ts"
 import { type LineFormat, lineFormat, plainLine } from "./PlainLines.ts"
 import type { RunRenderer } from "./RunRenderer.ts"
 import { runState } from "./RunState.ts"
 import { devicesText, runningLine, skippedLines, statusText } from "./RunText.ts"
 import type { Style } from "./Style.ts"
+import { oneLine } from "./TextTable.ts"
 
 export interface LiveDisplay extends RunRenderer {
   /** Lines of others (a node's console.log), which go above the display. */
@@ -58,7 +59,7 @@ export const liveDisplay = (screen: Screen, style: Style, now: () => number = Da
     }
     for (const [node, waitsFor] of state.waiting) {
       if (lines.length >= drawn) break
-      lines.push(style.dim(`… ${node} waits for ${waitsFor}`))
+      lines.push(style.dim(`… ${pad(node, nameWidth)}  waits for ${oneLine(waitsFor)}`))
     }
     if (drawn < active && room > 0) lines.push(style.dim(`  … and ${active - drawn} more`))
     return [...lines, ...foot].map((line) => clip(line, width))
@@ -84,7 +85,8 @@ export const liveDisplay = (screen: Screen, style: Style, now: () => number = Da
       for (const line of skippedLines(state)) pending.push(`${style.warn("-")} ${line}`)
     }
     state.apply(event, at)
-    const line = plainLine(event, format)
+    // What is waited for is in the frame.
+    const line = event.type === "NodeWaiting" ? undefined : plainLine(event, format)
     if (line !== undefined) pending.push(line)
     if (event.type === "RunFinished") close()
     else if (at - drawnAt >= framePeriod) draw()

@@ -81,12 +81,12 @@ describe("the live display", () => {
     frame(0)
     const lines = await terminal.lines()
     expect(lines[1]).toBe("↻ score   attempt 1 of 3 failed, the next begins in 4.0 s: the service is busy")
-    expect(lines.slice(3)).toEqual([
+    expect(lines.slice(2)).toEqual([
       // Two of the seven that were not cached are made, one in two seconds.
       "▸ sample  █████░░░░░░░  3/8 partitions  1 cached  30/min  10 s left  4 s",
       "▸ update  ██████░░░░░░  5/10 steps  0 s  cpu  continued from step 4",
       "▸ score   0 s  attempt 2 of 3",
-      "… rank waits for run q (process 7)",
+      "… rank    waits for run q (process 7)",
       "cpu 0 % busy: update",
       expect.stringContaining("3 running · 1 waiting")
     ])
