@@ -1,5 +1,6 @@
 /** What a grid varies: axes of levels, each level one or several changes under a label. */
-import type { Change, ConfigOf, Target } from "./Change.ts"
+import { isFields, requireArgument } from "./Argument.ts"
+import { type Change, type ConfigOf, isChange, type Target } from "./Change.ts"
 import { locate, renderLocation } from "./Location.ts"
 import { InvalidGrid } from "./PipelineError.ts"
 
@@ -32,11 +33,13 @@ export const vary = <const T extends Target, const Field extends keyof ConfigOf<
   values: ReadonlyArray<Exclude<ConfigOf<NoInfer<T>>[Field], undefined>>
 ): ReadonlyArray<Change> => {
   const location = locate(vary)
+  const place = () => renderLocation(location())
+  requireArgument(Array.isArray(values), place, "vary(Node, \"field\", [value, …])", "a list of values third", values)
   return values.map((value) => ({
     _tag: "Set",
     target,
     fields: { [field]: value },
-    place: () => renderLocation(location())
+    place
   }))
 }
 
@@ -62,6 +65,11 @@ export const seeds = (count: number, ...targets: ReadonlyArray<Target>): Readonl
 
 /** The axis of the levels as written, each with its label. @throws InvalidGrid */
 export const toAxis = (name: string, written: Levels, place: () => string): Axis => {
+  const how = `grid(base, { ${name}: [level, …] })`
+  requireArgument(Array.isArray(written), place, how, "a list of levels for each axis", written)
+  for (const each of written) {
+    requireArgument(isChange(each) || isLevel(each), place, how, "changes and levels in that list", each)
+  }
   if (written.length === 0) {
     throw new InvalidGrid({ place: place(), problem: `axis ${name} has no levels; list one change at least.` })
   }
@@ -95,6 +103,10 @@ export const variesSeeds = ({ levels }: Axis): boolean =>
       (change._tag === "Set" && Object.keys(change.fields).every((field) => field === "seed"))
     )
   )
+
+const isLevel = (value: unknown): boolean =>
+  isFields(value) && "label" in value && "changes" in value && Array.isArray(value.changes) &&
+  value.changes.every(isChange)
 
 /** Labels are part of instance names, `lambda=0.5/rank`, and of lists on the command line. */
 const isLabel = (label: string): boolean => /^[A-Za-z0-9_.+-]+$/.test(label)

@@ -4,6 +4,7 @@
  * name as in `--set`, `set("round-1/rank", { … })`, and then is checked against the pipeline it is applied to.
  */
 import type * as TableType from "../../artifacts/TableType.ts"
+import { isFields, requireArgument } from "./Argument.ts"
 import type { Inputs, Many, Missing, Mistyped } from "./Handle.ts"
 import { locate, renderLocation } from "./Location.ts"
 import type { Any, Contract, Definition } from "./Node.ts"
@@ -33,7 +34,10 @@ export type Change =
 /** Sets config fields, written as in a call of the node; the other fields stay as they are. */
 export const set = <const T extends Target>(target: T, fields: FieldsOf<NoInfer<T>>): Change => {
   const location = locate(set)
-  return { _tag: "Set", target, fields: { ...fields }, place: () => renderLocation(location()) }
+  const place = () => renderLocation(location())
+  requireTarget(target, place, "set(Node, { field: value })")
+  requireArgument(isFields(fields), place, "set(Node, { field: value })", "an object of config fields second", fields)
+  return { _tag: "Set", target, fields: { ...fields }, place }
 }
 
 /**
@@ -49,6 +53,9 @@ export const swap = <const T extends Target, const N extends Any>(
   ...[config]: SwapConfig<NoInfer<T>, NoInfer<N>>
 ): Change => {
   const location = locate(swap)
+  const place = () => renderLocation(location())
+  requireTarget(target, place, "swap(Node, Other, config)")
+  requireArgument(isNode(node), place, "swap(Node, Other, config)", "a node second", node)
   // `Fitting` is N wherever this compiles.
   const { definition } = node as N
   const written: object | undefined = typeof config === "object" && config !== null ? config : undefined
@@ -57,7 +64,7 @@ export const swap = <const T extends Target, const N extends Any>(
     target,
     node: definition,
     config: written === undefined ? undefined : { ...written },
-    place: () => renderLocation(location())
+    place
   }
 }
 
@@ -67,9 +74,28 @@ export const swap = <const T extends Target, const N extends Any>(
  */
 export const drop = <const T extends Target>(target: Fitting<T, DropProblem<T>>): Change => {
   const location = locate(drop)
+  const place = () => renderLocation(location())
+  requireTarget(target, place, "drop(Node)")
   // `Fitting` is T wherever this compiles.
-  return { _tag: "Drop", target: target as T, place: () => renderLocation(location()) }
+  return { _tag: "Drop", target: target as T, place }
 }
+
+/** Whether a value is a change. */
+export const isChange = (value: unknown): value is Change =>
+  isFields(value) && "_tag" in value && typeof value._tag === "string" && "place" in value
+  && ["Set", "Swap", "Drop", "Reseed"].includes(value._tag)
+
+const isNode = (value: unknown): boolean =>
+  value !== null && (typeof value === "function" || typeof value === "object") && "definition" in value
+
+const requireTarget = (target: unknown, place: () => string, call: string): void =>
+  requireArgument(
+    typeof target === "string" || isNode(target),
+    place,
+    call,
+    "a node, or a name of nodes, first",
+    target
+  )
 
 /** The config of a node as a call of it is written; anything for a name. */
 export type ConfigOf<T> = ContractOf<T> extends Contract<infer Config, Inputs, TableType.Any> ? Config

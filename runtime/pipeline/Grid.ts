@@ -1,10 +1,11 @@
 import { ablationReport } from "./ablation/AblationReport.ts"
+import { isFields, requireArgument } from "./Argument.ts"
 import { type Axis, type Level, type Levels, toAxis, variesSeeds } from "./Axis.ts"
 import type { Change } from "./Change.ts"
 import { locate, renderLocation } from "./Location.ts"
 import { mergeVariants } from "./MergeVariants.ts"
 import { checkName } from "./NodeName.ts"
-import { fromInstances, type Pipeline } from "./Pipeline.ts"
+import { fromInstances, isPipeline, type Pipeline } from "./Pipeline.ts"
 import { InvalidGrid } from "./PipelineError.ts"
 import { applyChanges } from "./Variant.ts"
 
@@ -70,7 +71,11 @@ export const grid = <const AxisName extends string>(
   options: GridOptions<NoInfer<AxisName>> = {}
 ): Grid<AxisName> => {
   const location = locate(grid)
-  return makeGrid(base, axes, options, () => renderLocation(location()))
+  const place = () => renderLocation(location())
+  const how = "grid(base, { axis: [level, …] })"
+  requireArgument(isPipeline(base), place, how, "a pipeline first", base)
+  requireArgument(isFields(axes), place, how, "an object of axes second", axes)
+  return makeGrid(base, axes, options, place)
 }
 
 /** As `grid`; `place` says who asked, for errors. */

@@ -13,12 +13,13 @@ import type { ArtifactStore } from "../../artifacts/ArtifactStore.ts"
 import type { Table } from "../../artifacts/Table.ts"
 import type * as TableType from "../../artifacts/TableType.ts"
 import type { Sessions } from "../onnx/Sessions.ts"
+import { isFields, requireArgument } from "./Argument.ts"
 import { register } from "./Builder.ts"
 import { type DemandOptions, type Demands, demandsOf } from "./Demands.ts"
 import type { Device } from "./Device.ts"
 import type { Handle, Inputs, Many, Wires } from "./Handle.ts"
 import { type InputKind, inputKind } from "./InputFile.ts"
-import { captureStack, filePath, locate } from "./Location.ts"
+import { captureStack, filePath, locate, renderLocation } from "./Location.ts"
 import { type Declared, type MapOver, type Mapped, mapped } from "./Mapped.ts"
 import { checkName } from "./NodeName.ts"
 import type { Workspace } from "./Workspace.ts"
@@ -232,8 +233,26 @@ export function make(
     madeAt: captureStack(make),
     run: (context) => options.run(context)
   }
-  const call = (config: object = {}, wires: object = {}, { name: instance = name }: InstanceOptions = {}) =>
-    register({ name: instance, node: definition, config: { ...config }, wires: { ...wires }, location: locate(call) })
+  const call = (config: object = {}, wires: object = {}, options: InstanceOptions = {}) => {
+    const location = locate(call)
+    const place = () => renderLocation(location())
+    requireArgument(
+      isFields(config),
+      place,
+      `${name}(config, inputs, options)`,
+      "an object of config fields first",
+      config
+    )
+    requireArgument(isFields(wires), place, `${name}(config, inputs, options)`, "an object of inputs second", wires)
+    requireArgument(isFields(options), place, `${name}(config, inputs, options)`, "{ name: \"…\" } third", options)
+    return register({
+      name: options.name ?? name,
+      node: definition,
+      config: { ...config },
+      wires: { ...wires },
+      location
+    })
+  }
   return Object.assign(call, { definition })
 }
 

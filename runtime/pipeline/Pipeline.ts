@@ -1,4 +1,5 @@
 import * as TableType from "../../artifacts/TableType.ts"
+import { nounOf, requireArgument } from "./Argument.ts"
 import { collect, type Collected, type NodeCall, refusePromise } from "./Builder.ts"
 import { didYouMean } from "./DidYouMean.ts"
 import { type Handle, isHandle } from "./Handle.ts"
@@ -50,6 +51,9 @@ export interface Pipeline {
 export const pipeline = (name: string, define: () => Handle<TableType.Any> | void): Pipeline => {
   const location = locate(pipeline)
   const place = () => renderLocation(location())
+  const how = `pipeline("name", () => { … })`
+  requireArgument(typeof name === "string" && name !== "", place, how, "its name first", name)
+  requireArgument(typeof define === "function", place, how, "the function that defines it second", define)
   const what = `pipeline(${JSON.stringify(name)}, …)`
   const { calls, isForeign, returned } = collect(define)
   const result: unknown = refusePromise(returned, what, place)
@@ -161,16 +165,6 @@ const toInstance = (call: NodeCall, isForeign: Collected<unknown>["isForeign"]):
     }
   }
   return { name: call.name, node: call.node, config: call.config, inputs, place, writtenBy: {} }
-}
-
-/** What a value is, for errors. */
-const nounOf = (value: unknown): string => {
-  if (value === undefined) return "nothing"
-  if (value === null) return "null"
-  if (value instanceof Promise) return "a promise"
-  if (Array.isArray(value)) return "a list"
-  if (typeof value === "function") return "definition" in value ? "a node that was not called" : "a function"
-  return typeof value === "object" ? "an object" : `a ${typeof value}`
 }
 
 const checkInputs = (instance: NodeInstance, byName: ReadonlyMap<string, NodeInstance>): void => {

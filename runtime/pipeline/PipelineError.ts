@@ -50,6 +50,19 @@ export class InvalidDefinition extends Schema.TaggedError<InvalidDefinition>()("
   }
 }
 
+/** A function that defines pipelines was called with something that TypeScript would have refused. */
+export class WrongArgument extends Schema.TaggedError<WrongArgument>()("WrongArgument", {
+  place: Schema.String,
+  /** How it is called, e.g. `variant(base, "name", change, …)`. */
+  call: Schema.String,
+  expected: Schema.String,
+  found: Schema.String
+}) {
+  override get message() {
+    return `${this.place}: ${this.call} takes ${this.expected}, found ${this.found}.`
+  }
+}
+
 /** Two instances have one name. */
 export class DuplicateNodeName extends Schema.TaggedError<DuplicateNodeName>()("DuplicateNodeName", {
   place: Schema.String,
@@ -264,6 +277,7 @@ export type PipelineError =
   | NothingToReseed
   | InvalidGrid
   | ForeignHandle
+  | WrongArgument
   | InvalidDefinition
   | MalformedSetting
   | CannotDrop

@@ -1,4 +1,5 @@
 import type * as TableType from "../../artifacts/TableType.ts"
+import { requireArgument } from "./Argument.ts"
 import { refusePromise, withPrefix } from "./Builder.ts"
 import type { Handle } from "./Handle.ts"
 import { locate, type Location, renderLocation } from "./Location.ts"
@@ -47,6 +48,8 @@ const unroll = <T extends TableType.Any>(
   if (!Number.isInteger(count) || count < 0) {
     throw new InvalidRounds({ place: renderLocation(location()), found: String(count) })
   }
+  const place = () => renderLocation(location())
+  requireArgument(typeof round === "function", place, "rounds(count, initial, round)", "a function third", round)
   checkName(name, () => renderLocation(location()))
   const handles: Array<Handle<T>> = []
   for (let number = 1; number <= count; number++) {

@@ -1,3 +1,4 @@
+import { requireArgument } from "./Argument.ts"
 import { refusePromise, withPrefix } from "./Builder.ts"
 import { locate, renderLocation } from "./Location.ts"
 import { checkName } from "./NodeName.ts"
@@ -18,6 +19,7 @@ import { checkName } from "./NodeName.ts"
 export const scope = <A>(name: string, define: () => NotAPromise<A>): A => {
   const location = locate(scope)
   const place = () => renderLocation(location())
+  requireArgument(typeof define === "function", place, "scope(\"name\", () => { … })", "a function second", define)
   checkName(name, place)
   // `NotAPromise` is A wherever this compiles.
   const returned = withPrefix(`${name}/`, define) as A

@@ -1,9 +1,10 @@
 import * as Result from "effect/Result"
 import * as TableType from "../../artifacts/TableType.ts"
-import type { Change, Target } from "./Change.ts"
+import { requireArgument } from "./Argument.ts"
+import { type Change, isChange, type Target } from "./Change.ts"
 import { decodeConfig } from "./Config.ts"
 import { locate, renderLocation } from "./Location.ts"
-import { fromInstances, type NodeInstance, type Pipeline, rename } from "./Pipeline.ts"
+import { fromInstances, isPipeline, type NodeInstance, type Pipeline, rename } from "./Pipeline.ts"
 import { CannotDrop, InputMismatch, NodeNotUsed, NothingToReseed } from "./PipelineError.ts"
 import { matching } from "./Select.ts"
 import { acceptedValue, setField } from "./Settings.ts"
@@ -16,7 +17,14 @@ import { acceptedValue, setField } from "./Settings.ts"
  */
 export const variant = (base: Pipeline, name: string, ...changes: ReadonlyArray<Change>): Pipeline => {
   const location = locate(variant)
-  return applyChanges(base, name, changes, () => `${renderLocation(location())}: variant ${name}`)
+  const place = () => renderLocation(location())
+  const how = `variant(base, "name", change, …)`
+  requireArgument(isPipeline(base), place, how, "a pipeline first", base)
+  requireArgument(typeof name === "string" && name !== "", place, how, "the name of the variant second", name)
+  for (const change of changes) {
+    requireArgument(isChange(change), place, how, "what set, swap, drop and their kin give from there on", change)
+  }
+  return applyChanges(base, name, changes, () => `${place()}: variant ${name}`)
 }
 
 /** As `variant`; `place` says who asked, for errors. */
