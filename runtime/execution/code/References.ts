@@ -253,13 +253,15 @@ const destructured = (pattern: AnyNode): ReadonlyArray<string> | undefined => {
   return names.every((name) => name !== undefined) ? names : undefined
 }
 
-/** The relative paths in `new URL("./x", import.meta.url)` and `join(import.meta.dirname, "x")`. */
+/** The relative paths in `new URL("./x", import.meta.url)`, `import.meta.resolve("./x")` and `join(import.meta.dirname, "x")`. */
 const besideModule = (node: CallExpression | NewExpression): ReadonlyArray<string> | undefined => {
   const [first, ...rest] = node.arguments
   if (first === undefined) return undefined
   if (node.callee.type === "Identifier" && node.callee.name === "URL" && isImportMeta(rest[0], "url")) {
     return [...texts(first)].filter((text) => /^\.{1,2}\//.test(text))
   }
+  const relative = isImportMeta(node.callee, "resolve") ? literalText(first) : undefined
+  if (relative !== undefined) return /^\.{1,2}\//.test(relative) ? [relative] : undefined
   const name = node.callee.type === "Identifier" ? node.callee.name : propertyName(node.callee)
   if ((name === "join" || name === "resolve") && isImportMeta(first, "dirname")) {
     const parts = rest.map((argument) => literalText(argument))

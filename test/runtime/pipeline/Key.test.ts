@@ -91,6 +91,23 @@ describe("keyDigest", () => {
     }
   })
 
+  it("has no two keys with one text, wherever names and values are cut", () => {
+    const near = (["config", "packages", "files", "environment", "numerics"] as const).flatMap((part) => [
+      { [part]: { "a": "b,c" } },
+      { [part]: { "a,b": "c" } },
+      { [part]: { "a": "b", "c": "" } },
+      { [part]: { "a": `b","c":"` } },
+      { [part]: { "a\":\"b": "c" } },
+      { [part]: { "a": "b\u0000c" } },
+      { [part]: { "": "ab,c" } }
+    ])
+    const inputs = [{ ab: [{ c: "d" }] }, { a: [{ bc: "d" }] }, { a: [{ b: "cd" }] }, { a: [{ b: "c" }, { d: "" }] }, {
+      a: [{ b: "c", d: "" }]
+    }, { a: [{ b: "c" }], d: [] }]
+    const keys = [...near, ...inputs.map((each) => ({ inputs: each }))].map((part) => Object.assign({}, base, part))
+    expect(new Set(keys.map(keyDigest)).size).toBe(keys.length)
+  })
+
   it.prop("survives being stored as JSON", { key: randomKey }, ({ key }) => {
     const stored = JSON.stringify(Schema.encodeSync(NodeKey)(key))
     expect(keyDigest(Schema.decodeUnknownSync(NodeKey)(JSON.parse(stored)))).toBe(keyDigest(key))

@@ -116,7 +116,8 @@ describe("code is followed", () => {
     const project = sources({
       "node.ts": `import table from "./table.json" with { type: "json" }
 import { join } from "node:path"
-export const node = { run: () => [table, new URL("./words.txt", import.meta.url), join(import.meta.dirname, "deep/x.bin")] }
+export const node = { run: () => [table, new URL("./words.txt", import.meta.url), join(import.meta.dirname, "deep/x.bin"),
+  import.meta.resolve("./other.txt")] }
 `,
       "table.json": `{"a": 1}`,
       "words.txt": "a b"
@@ -124,6 +125,7 @@ export const node = { run: () => [table, new URL("./words.txt", import.meta.url)
     expect(project.reached()).toEqual({
       "deep/x.bin": "content",
       "node.ts": ["node"],
+      "other.txt": "content",
       "table.json": "content",
       "words.txt": "content"
     })

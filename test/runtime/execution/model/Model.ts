@@ -89,7 +89,8 @@ const trueKey = ({ code, files, mode }: State, node: ModelNode, tables: Readonly
     code: [node.kind, codeOf[node.kind]],
     config: node.k ?? 1,
     file: node.kind === "source" ? files[node.file] : null,
-    environment: node.kind === "both" ? mode ?? null : null,
+    // Not to be set is a value too, and differs from not being asked for.
+    environment: node.kind === "both" ? [mode ?? null] : null,
     input: tables.map(columns)
   }
 }
