@@ -6,10 +6,21 @@ import type { WriteStream } from "node:tty"
 import type { LiveDisplay } from "./LiveDisplay.ts"
 import type { Screen } from "./Painter.ts"
 
-/** The streams of a process, and the process itself. */
-export type Terminal = Pick<NodeJS.Process, "on" | "off" | "kill" | "pid"> & {
-  readonly stderr: WriteStream
-  readonly stdout: WriteStream
+/** A process, as far as it has to do with its terminal. */
+export interface Terminal {
+  readonly pid: number
+  kill(pid: number, signal: "SIGTSTP"): boolean
+  on(event: "SIGINT" | "SIGTERM" | "SIGTSTP" | "SIGCONT" | "exit", listener: () => void): unknown
+  off(event: "SIGINT" | "SIGTERM" | "SIGTSTP" | "SIGCONT" | "exit", listener: () => void): unknown
+  readonly stderr: Stream
+  readonly stdout: Stream
+}
+
+interface Stream {
+  write: WriteStream["write"]
+  readonly isTTY?: boolean
+  readonly columns?: number
+  readonly rows?: number
 }
 
 // What a terminal that does not tell its size is taken to have.
@@ -67,7 +78,7 @@ export const onTerminal = (terminal: Terminal, display: (screen: Screen) => Live
  * Node asks for a window's size when it hears that it has changed, which may be after the next frame. What it asks with is
  * not in its documentation: where that is gone, a resized window may keep a stray line.
  */
-const refreshSize = (stream: WriteStream) => {
+const refreshSize = (stream: Stream) => {
   if ("_refreshSize" in stream && typeof stream._refreshSize === "function") stream._refreshSize()
 }
 
@@ -80,7 +91,7 @@ const once = (terminal: Terminal, name: "SIGINT" | "SIGTERM", listener: () => vo
 }
 
 /** Gives the whole lines that are written to a stream to `above`, until restored. */
-const redirect = (stream: WriteStream, above: (lines: ReadonlyArray<string>) => void) => {
+const redirect = (stream: Stream, above: (lines: ReadonlyArray<string>) => void) => {
   const original = stream.write
   let rest = ""
   const decoder = new TextDecoder()
