@@ -4,6 +4,7 @@
  * The loss is the mean negative log-likelihood of the response tokens, the end-of-sequence token included
  * (nodes/sft/SftSteps.ts); prompts carry no loss. A chosen response that occurs in several pairs of a prompt is trained on
  * once per epoch. Sequences longer than the context are cut and counted in `truncated`.
+ * `held_out` pairs, where they are wired, give eval_ curves: what DPO would say of them (nodes/pairs/HeldOut.ts).
  *
  * @errors PolicyRequestError, TrainingDiverged, SessionError, CheckpointError
  */
@@ -14,8 +15,10 @@ import { Policy, PreferencePairs } from "gemflow/artifacts"
 import { adapterField } from "./config/Adapter.ts"
 import { cotSuffix } from "./config/CotSuffix.ts"
 import { devicesOf, trainingDevices } from "./config/Devices.ts"
+import { evaluateEverySteps } from "./config/Evaluation.ts"
 import { Count, optional } from "./config/Field.ts"
 import { optimiserFields, optimiserOf } from "./config/Optimiser.ts"
+import { asDpoSeesThem, heldOutInput } from "./pairs/HeldOut.ts"
 import { fitSequence } from "./policy/FitSequence.ts"
 import { openInput, PolicyInput } from "./policy/OpenInput.ts"
 import { trainPolicy } from "./policy/TrainPolicy.ts"
@@ -28,11 +31,16 @@ export const ReflectiveSft = Node.make("reflective-sft", {
   config: Schema.Struct({
     batch_pairs: optional(Count, 128, "Pairs per optimiser step; the paper's batch is 128."),
     ...optimiserFields,
+    evaluate_every_steps: evaluateEverySteps,
     adapter: adapterField,
     cot_suffix: cotSuffix,
     devices: trainingDevices
   }),
-  inputs: { policy: PolicyInput, pairs: TableType.pick(PreferencePairs, "prompt_id", "prompt", "chosen") },
+  inputs: {
+    policy: PolicyInput,
+    pairs: TableType.pick(PreferencePairs, "prompt_id", "prompt", "chosen"),
+    held_out: heldOutInput
+  },
   output: Policy,
   determinism: "seeded",
   device: true,
@@ -54,6 +62,7 @@ export const ReflectiveSft = Node.make("reflective-sft", {
       optimiser: optimiserOf(config),
       origin: "reflective-sft",
       truncated: sequences.filter(({ truncated }) => truncated).length,
+      evaluate: yield* asDpoSeesThem(inputs.held_out, config.evaluate_every_steps),
       progress
     })
   })

@@ -10,6 +10,7 @@
  *
  * The prompt is `prompt_tokens`, as the policy read it when it sampled, so log pi is of that prompt and no other. The first
  * step after sampling is on-policy; within the later ones the candidates age, and nothing corrects for that.
+ * `held_out` pairs, where they are wired, give eval_ curves: what DPO would say of them (nodes/pairs/HeldOut.ts).
  *
  * @errors MissingCandidate, PolicyRequestError, TrainingDiverged, SessionError, CheckpointError
  */
@@ -19,9 +20,11 @@ import { Node, TableType } from "gemflow"
 import { Advantages, Candidates, Policy } from "gemflow/artifacts"
 import { adapterField } from "./config/Adapter.ts"
 import { devicesOf, trainingDevices } from "./config/Devices.ts"
+import { evaluateEverySteps } from "./config/Evaluation.ts"
 import { Count, optional } from "./config/Field.ts"
 import { optimiserFields, optimiserOf } from "./config/Optimiser.ts"
 import { byPrompt } from "./groups/ByPrompt.ts"
+import { asDpoSeesThem, heldOutInput } from "./pairs/HeldOut.ts"
 import { openInput, PolicyInput } from "./policy/OpenInput.ts"
 import { trainPolicy } from "./policy/TrainPolicy.ts"
 import { segaSteps } from "./update/SegaSteps.ts"
@@ -38,13 +41,15 @@ export const Update = Node.make("update", {
       "log pi of a response as the sum over its tokens, as in the paper, or as their mean."
     ),
     ...optimiserFields,
+    evaluate_every_steps: evaluateEverySteps,
     adapter: adapterField,
     devices: trainingDevices
   }),
   inputs: {
     policy: PolicyInput,
     candidates: TableType.pick(Candidates, "candidate_id", "prompt_tokens", "tokens"),
-    advantages: TableType.pick(Advantages, "candidate_id", "prompt_id", "weight")
+    advantages: TableType.pick(Advantages, "candidate_id", "prompt_id", "weight"),
+    held_out: heldOutInput
   },
   output: Policy,
   determinism: "seeded",
@@ -65,6 +70,7 @@ export const Update = Node.make("update", {
       optimiser: optimiserOf(config),
       origin: "update",
       truncated: weighted.filter(({ truncated }) => truncated).length,
+      evaluate: yield* asDpoSeesThem(inputs.held_out, config.evaluate_every_steps),
       progress
     })
   })

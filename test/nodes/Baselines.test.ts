@@ -22,6 +22,7 @@ import {
   Pro,
   RankedResponses,
   ReferenceLogProbs as ScoreByReference,
+  ReflectiveSft,
   RewardModel,
   RewardScore,
   Sample
@@ -141,6 +142,40 @@ layer(Layer.provideMerge(Given.layer, inTemporaryStore))("the baselines", (it) =
       const none = yield* Table.fromRows(Sequences, [])
       const still = yield* runNode(Dpo, Policy, config, { policy, pairs: none, held_out: [] })
       expect(only(still)).toMatchObject({ steps: 0, checkpoint: only(policy).checkpoint, curves: [] })
+    }))
+
+  it.effect("dpo of an adapter has its base as reference, with or without the adapter", () =>
+    Effect.gen(function*() {
+      const { pairs, policy } = yield* Given
+      const config = {
+        ...training,
+        epochs: 2,
+        learning_rate: 0.05,
+        adapter: { rank: 2, target_modules: ["q_proj", "o_proj"] }
+      }
+      const adapted = yield* runNode(Dpo, Policy, config, { policy, pairs })
+      expect(only(adapted)).toMatchObject({ checkpoint: only(policy).checkpoint, origin: "dpo" })
+      expect(only(adapted).adapter).not.toBe(null)
+      const texts = yield* asPairs(baselines.pairs)
+      const scored = (config: object) =>
+        runNode(PreferenceSequences, Sequences, config, { reference: adapted, pairs: texts })
+      expect((yield* scored({ without_adapter: true })).rows()).toEqual(pairs.rows())
+      const margin = ({ chosen_reference_log_prob, rejected_reference_log_prob }: TableType.Row<typeof Sequences>) =>
+        chosen_reference_log_prob - rejected_reference_log_prob
+      const [before = 0] = pairs.rows().map(margin)
+      expect((yield* scored({})).rows().map(margin)[0]).toBeGreaterThan(before)
+    }))
+
+  it.effect("reflective-sft looks at held-out pairs as dpo would", () =>
+    Effect.gen(function*() {
+      const { heldOut, policy } = yield* Given
+      const pairs = yield* asPairs(baselines.pairs)
+      const config = { epochs: 3, learning_rate: 0.002, evaluate_every_steps: 2 }
+      const sft = yield* runNode(ReflectiveSft, Policy, config, { policy, pairs, held_out: [heldOut] })
+      expect(only(sft).curves.find(({ metric }) => metric === "eval_loss")?.step).toEqual(Int32Array.of(0, 2, 3))
+      expectNear("eval_loss before", curveOf(sft, "eval_loss")[0], Math.LN2)
+      // The held-out pairs' log-probs move with the weights.
+      expect(curveOf(sft, "eval_logps/chosen")[2]).toBeGreaterThan(curveOf(sft, "eval_logps/chosen")[0] ?? 0)
     }))
 
   describe("ranked-responses and pro", () => {

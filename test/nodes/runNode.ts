@@ -45,7 +45,7 @@ export const runNode = Effect.fnUntraced(function*<T extends TableType.Any>(
   const decoded = yield* Schema.decodeUnknownEffect(schema)(config)
   const projected: Record<string, unknown> = {}
   for (const [name, input] of Object.entries(inputs)) {
-    const given = tables[name]
+    const given = tables[name] ?? ("_tag" in input ? [] : undefined)
     if (given === undefined) throw new Error(`the test wires nothing to ${name}`)
     const type = "_tag" in input ? input.type : input
     projected[name] = "project" in given
