@@ -48,7 +48,9 @@ export const ablationReport = (results: ReadonlyArray<VariantResult>): NodeInsta
   )
   const metrics = common.flatMap(([name, column]) => isMetric(column) ? [name] : [])
   if (metrics.length === 0) return undefined
-  const label = common.find(([, column]) => column.kind === "utf8" && !column.nullable)?.[0] ?? null
+  // An id tells rows apart, and is no name to compare them by.
+  const isLabel = (column: Column.Any) => column.kind === "utf8" && !column.nullable && column.id !== true
+  const label = common.find(([, column]) => isLabel(column))?.[0] ?? null
   const read = common.filter(([name]) => name === label || metrics.includes(name))
   const tables = Node.many(TableType.make(first.name, Object.fromEntries(read)))
   return {

@@ -8,7 +8,7 @@ export const LengthBias = Node.make("length-bias", {
   module: import.meta.url,
   config: Schema.Struct({ unit: Schema.Literals(["characters", "words"]) }),
   inputs: { pairs: TableType.pick(PreferencePairs, "pair_id", "chosen", "rejected") },
-  output: TableType.make("LengthBias", { pair_id: Column.utf8(), longer_by: Column.int32() }),
+  output: TableType.make("LengthBias", { pair_id: Column.utf8({ id: true }), longer_by: Column.int32() }),
   determinism: "exact",
   run: ({ config: { unit }, inputs: { pairs } }) => {
     const length = (text: string) => unit === "words" ? text.split(/\s+/).length : text.length

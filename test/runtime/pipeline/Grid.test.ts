@@ -150,6 +150,11 @@ describe("grid", () => {
 
   it("compares what the results have in common", () => {
     const Wide = TableType.make("Wide", { note: Column.utf8(), ...Ranking.columns, high: Column.bool() })
+    const Named = TableType.make("Named", {
+      pair_id: Column.utf8({ id: true }),
+      policy: Column.utf8(),
+      rank: Column.int32()
+    })
     const Widened = Node.make("widened", {
       ...Rank.definition,
       config: Schema.Struct({}),
@@ -158,10 +163,14 @@ describe("grid", () => {
       run: none
     })
     const ranked = variant(base, "ranked", drop(Filter))
-    const { pipeline } = grid(ranked, { rank: [level("as-is"), swap(Rank, Widened)] })
-    const report = pipeline.byName.get(pipeline.result ?? "")
+    const { pipeline: merged } = grid(ranked, { rank: [level("as-is"), swap(Rank, Widened)] })
+    const report = merged.byName.get(merged.result ?? "")
     expect(report?.config).toMatchObject({ label: "candidate_id", metrics: ["rank"] })
     expect(report?.inputs).toEqual({ results: ["rank=as-is/rank", "rank=widened/rank"] })
+    const Names = Node.make("names", { ...Draw.definition, inputs: {}, output: Named, run: none })
+    const { nodes } = grid(pipeline("named", () => Names()), { seed: seeds(2) }).pipeline
+    // An id is no label.
+    expect(nodes.at(-1)?.config).toMatchObject({ label: "policy", metrics: ["rank"] })
   })
 
   it.each([
