@@ -22,15 +22,16 @@ export interface Endpoint {
 }
 
 /** The URL that a text is; undefined for a path. */
-export const urlOf = (option: string, text: string): Effect.Effect<URL | undefined, UnusableDestination> => {
-  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return Effect.succeed(undefined)
-  const problem = (problem: string) => Effect.fail(new UnusableDestination({ option, destination: text, problem }))
-  if (!URL.canParse(text)) return problem("is no URL")
+export const urlOf = Effect.fnUntraced(function*(option: string, text: string) {
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return undefined
+  const unusable = (problem: string) => new UnusableDestination({ option, destination: text, problem })
+  if (!URL.canParse(text)) return yield* unusable("is no URL")
   const url = new URL(text)
-  return url.protocol === "http:" || url.protocol === "https:"
-    ? Effect.succeed(url)
-    : problem(`has the scheme ${url.protocol.slice(0, -1)}`)
-}
+  if (url.protocol !== "http:" && url.protocol !== "https:") {
+    return yield* unusable(`has the scheme ${url.protocol.slice(0, -1)}`)
+  }
+  return url
+})
 
 /** Posts each batch as one JSON document. */
 export const posting = <A>(

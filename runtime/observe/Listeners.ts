@@ -37,7 +37,7 @@ export const listeners = Effect.fn("Listeners.listeners")(function*(options: Lis
       : yield* appending<RunEvent>("--openlineage", lineageEndpoint.path)
     const made = yield* delivery(destination)
     yield* finishing(options, made, "OpenLineage event", destination.name)
-    sinks.push((event) => tell(event, Date.now()).forEach(made.hand))
+    sinks.push(yield* guarded(options, "OpenLineage", (event) => tell(event, Date.now()).forEach(made.hand)))
   }
 
   const spansEndpoint = yield* spansTo(environment)
@@ -58,9 +58,27 @@ export const listeners = Effect.fn("Listeners.listeners")(function*(options: Lis
       )
       hands.push(file.hand)
     }
-    sinks.push((event) => spans(event, Date.now()).forEach((span) => hands.forEach((hand) => hand(span))))
+    const hear: EventSink = (event) => spans(event, Date.now()).forEach((span) => hands.forEach((hand) => hand(span)))
+    sinks.push(yield* guarded(options, "OpenTelemetry", hear))
   }
   return sinks
+})
+
+/** A mistake of gemflow's own in what it tells others must not cost the run either: it ends the telling, with a remark. */
+const guarded = Effect.fnUntraced(function*({ remark }: ListenerOptions, what: string, sink: EventSink) {
+  let broken: string | undefined
+  yield* Effect.addFinalizer(() =>
+    broken === undefined ? Effect.void : remark(`gemflow: telling ${what} of the run ended early: ${broken}`)
+  )
+  const listening: EventSink = (event) => {
+    if (broken !== undefined) return
+    try {
+      sink(event)
+    } catch (error) {
+      broken = error instanceof Error ? error.message : String(error)
+    }
+  }
+  return listening
 })
 
 const finishing = <A>(options: ListenerOptions, made: Delivery<A>, what: string, where: string) =>
@@ -79,7 +97,7 @@ const lost = (
   what: string,
   where: string,
   count: number,
-  reason = "",
+  reason = "they were not sent",
   of = count
 ) => remark(`gemflow: ${count} of ${of} ${what}s did not reach ${where}: ${reason}`)
 

@@ -81,7 +81,7 @@ export const openLineage = (context: LineageContext): (event: Event, at: number)
       const path = instance.config[field]
       // As the standard names files: by their path.
       return typeof path === "string"
-        ? [{ namespace: "file", name: decodeURI(pathToFileURL(resolve(projectRoot, path)).pathname) }]
+        ? [{ namespace: "file", name: decodeURIComponent(pathToFileURL(resolve(projectRoot, path)).pathname) }]
         : []
     })
 
