@@ -46,7 +46,7 @@ export const undeclared = (
     : undefined
 }
 
-const escape = "If it cannot change the result, say so on the line above: // gemflow: outside-key REASON"
+export const escape = "If it cannot change the result, say so on the line above: // gemflow: outside-key REASON"
 
 const reads = (what: string, remedy: string): Undeclared => ({
   problem: `reads ${what}, which is no part of the node's key`,

@@ -67,6 +67,10 @@ describe("not refused", () => {
     ["what cannot change a result", inRun("[process.platform, process.memoryUsage(), Date.now(), Math.random()]")],
     ["a variable that is called process", inRun("((process) => process.env)({ env: 1 })")],
     ["a property that is called process", inRun("({ process: 1 }).process")],
+    [
+      "an object that will ask for the time",
+      inRun("clock.now()", "class Clock { now() { return Date.now() } }\nconst clock = new Clock()\n")
+    ],
     ["a date that is written out", inRun("at", `const at = new Date("2024-07-26")\n`)],
     [
       "a cache that the node's own code fills",
