@@ -87,7 +87,8 @@ export const statusesOf = (events: ReadonlyArray<Record<string, unknown>>): Reco
     )
   )
 
-const runInProcess = async (root: string, args: ReadonlyArray<string>) => {
+/** The command in this process: a start less, where no process of its own is what is tested. */
+export const runInProcess = async (root: string, args: ReadonlyArray<string>) => {
   const before = process.cwd()
   const written = { out: "", err: "" }
   const capture = (stream: "out" | "err") => (text: string | Uint8Array) => {
