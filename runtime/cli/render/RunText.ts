@@ -22,17 +22,22 @@ export const runningPhrase = (node: RunningNode, at: number): string =>
 const nodeParts = (node: RunningNode, at: number): ReadonlyArray<Part> => {
   const { attempt, device, note, partitions, progress, since } = node
   const parts: Array<Part> = []
-  if (partitions !== undefined) {
-    const { cached, done, of } = partitions
-    if (of !== null && of > 0) parts.push({ text: bar(done / of), rank: 6 })
-    parts.push({ text: `${formatNumber(done)}/${of === null ? "?" : formatNumber(of)} partitions`, rank: 1 })
-    if (cached > 0) parts.push({ text: `${formatNumber(cached)} cached`, rank: 5 })
-    parts.push(...speed(partitions.rate, of === null ? undefined : of - cached, at))
-  } else if (progress !== undefined && progress.total > 0) {
+  const ofPartitions = partitions === undefined
+    ? undefined
+    : `${formatNumber(partitions.done)}/${partitions.of === null ? "?" : formatNumber(partitions.of)} partitions`
+  // What a node reports is finer than partitions, but of those that come from the store it knows nothing.
+  if (progress !== undefined && progress.total > 0 && (partitions === undefined || partitions.cached === 0)) {
     const { done, total, unit } = progress
     parts.push({ text: bar(done / total), rank: 6 })
     parts.push({ text: `${formatNumber(done)}/${formatNumber(total)} ${oneLine(unit)}`, rank: 1 })
+    if (ofPartitions !== undefined) parts.push({ text: ofPartitions, rank: 5 })
     parts.push(...speed(progress.rate, total, at))
+  } else if (partitions !== undefined && ofPartitions !== undefined) {
+    const { cached, done, of, rate } = partitions
+    if (of !== null && of > 0) parts.push({ text: bar(done / of), rank: 6 })
+    parts.push({ text: ofPartitions, rank: 1 })
+    if (cached > 0) parts.push({ text: `${formatNumber(cached)} cached`, rank: 5 })
+    parts.push(...speed(rate, of === null ? undefined : of - cached, at))
   }
   parts.push({ text: formatWhole(at - since), rank: 3 })
   if (attempt !== undefined) parts.push({ text: attempt, rank: 2 })

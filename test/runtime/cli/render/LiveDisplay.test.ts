@@ -79,6 +79,7 @@ describe("the live display", () => {
     })
     events(live, { type: "NodeWaiting", ...named("rank"), waitsFor: "run q (process 7)" })
     frame(0)
+    events(live, progress("sample", 30, 70))
     const lines = await terminal.lines()
     expect(lines[1]).toBe("↻ score   attempt 1 of 3 failed, the next begins in 4.0 s: the service is busy")
     expect(lines.slice(2)).toEqual([
@@ -90,6 +91,34 @@ describe("the live display", () => {
       "cpu 0 % busy: update",
       expect.stringContaining("3 running · 1 waiting")
     ])
+  })
+
+  it("tells what a mapped node reports as long as none of its partitions comes from the store", async () => {
+    const { frame, live, terminal } = display(100, 24)
+    events(live, runStarted(["sample"]), started("sample", null), progress("sample", 30, 60))
+    events(live, {
+      type: "PartitionFinished",
+      ...named("sample"),
+      position: 0,
+      of: 4,
+      status: "executed",
+      rows: 1,
+      durationMs: 1
+    })
+    frame()
+    expect((await terminal.lines())[1]).toBe("▸ sample  ██████░░░░░░  30/60 candidates  1/4 partitions  0 s")
+    events(live, {
+      type: "PartitionFinished",
+      ...named("sample"),
+      position: 1,
+      of: 4,
+      status: "cached",
+      rows: 1,
+      durationMs: 1
+    })
+    frame(1000)
+    expect((await terminal.lines())[1]).toBe("▸ sample  ██████░░░░░░  2/4 partitions  1 cached  1 s")
+    live.close()
   })
 
   it("says once what a failure kept from running", async () => {
