@@ -141,7 +141,8 @@ const textOf = (value: unknown): string => typeof value === "string" ? value : J
 
 const longestLabel = 40
 
-const toLabel = (text: string): string =>
+/** A text as a label. */
+export const toLabel = (text: string): string =>
   text.replace(/[^A-Za-z0-9_.+-]+/g, "-").replace(/^-(?=\D|$)|-$/g, "").slice(0, longestLabel) || "empty"
 
 const unused = (label: string, taken: ReadonlySet<string>): string => {

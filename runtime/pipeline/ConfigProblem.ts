@@ -54,7 +54,7 @@ const property = (value: unknown, key: PropertyKey): unknown =>
 const expectedAt = (ast: SchemaAST.AST, path: ReadonlyArray<string>): string => {
   const [wanted] = path.reduce<ReadonlyArray<SchemaAST.AST>>((asts, key) => asts.flatMap(inside(key)), [ast])
   if (wanted === undefined) return "a value"
-  const decoded = Schema.decodeUnknownResult(Schema.make<Schema.Codec<unknown>>(wanted))(undefined)
+  const decoded = Schema.decodeResult(Schema.make<Schema.Codec<unknown>>(wanted))(undefined)
   return Result.isFailure(decoded) ? problemOf(wanted, undefined, decoded.failure.issue).expected : "a value"
 }
 

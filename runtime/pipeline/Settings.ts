@@ -1,6 +1,7 @@
 import * as Result from "effect/Result"
 import { homedir } from "node:os"
 import { resolve } from "node:path"
+import { isFields } from "./Argument.ts"
 import { checkField } from "./Config.ts"
 import { didYouMean } from "./DidYouMean.ts"
 import { type NodeInstance, type Pipeline, replaceNodes } from "./Pipeline.ts"
@@ -11,7 +12,7 @@ import { matching } from "./Select.ts"
 export type SettingError = MalformedSetting | UnknownNode | InvalidNodeConfig
 
 /**
- * Applies `--set NODE.FIELD=VALUE` in order, the last one winning. A value is read as JSON where the field accepts that
+ * Applies `--set NODE.FIELD=VALUE` in order, the last one winning; `NODE.FIELD.INNER=VALUE` sets one field of a struct. A value is read as JSON where the field accepts that
  * (`0.5`, `true`, `[1,2]`, `"quoted"`), else as the text itself. A relative input path starts at `directory`, the
  * absolute path of the current directory; `~/` is the home folder, which a shell does not expand after `=`.
  */
@@ -75,7 +76,7 @@ const applySetting = (
   const place = `--set ${setting}`
   const parts = splitSetting(pipeline, setting)
   if (parts === undefined) return Result.fail(new MalformedSetting({ place, expected: "NODE.FIELD=VALUE" }))
-  const { field, node, text } = parts
+  const { field, node } = parts
   const matched = matching(pipeline, node, place)
   if (Result.isFailure(matched)) return Result.fail(matched.failure)
   return setField(
@@ -83,23 +84,33 @@ const applySetting = (
     matched.success,
     field,
     place,
-    (instance) => readValue(instance, field, place, text, directory)
+    (instance) => readValue(instance, parts, place, directory)
   )
 }
 
-/** The value of a field as the command line writes it: see `applySettings`. */
+/** The value of a field as a setting makes it: see `applySettings`. */
 export const readValue = (
   instance: NodeInstance,
-  field: string,
+  setting: Omit<Setting, "node">,
   place: string,
-  text: string,
   directory: string
 ): Result.Result<unknown, InvalidNodeConfig> =>
   Result.map(
-    parseValue(instance, field, place, text),
+    parseValue(instance, setting, place),
     (value) =>
-      typeof value === "string" && Object.hasOwn(instance.node.files, field) ? absolutePath(directory, value) : value
+      typeof value === "string" && Object.hasOwn(instance.node.files, setting.field)
+        ? absolutePath(directory, value)
+        : value
   )
+
+/** A setting in its parts. */
+export interface Setting {
+  readonly node: string
+  readonly field: string
+  /** Where inside the field: `rank` in `update.adapter.rank=8`. */
+  readonly inner: ReadonlyArray<string>
+  readonly text: string
+}
 
 /**
  * NODE.FIELD=VALUE, cut. Names of a grid's nodes hold the characters that cut (`lambda=0.5/rank.model=plackett-luce`), so
@@ -108,12 +119,12 @@ export const readValue = (
 export const splitSetting = (
   pipeline: Pipeline,
   setting: string
-): { readonly node: string; readonly field: string; readonly text: string } | undefined => {
+): Setting | undefined => {
   const scope = scopeOf(pipeline, setting)
-  const [, name, field, text] = /^([^.=]+)\.([^.=]+)=(.*)$/s.exec(setting.slice(scope.length)) ?? []
-  return name === undefined || field === undefined || text === undefined
-    ? undefined
-    : { node: scope + name, field, text }
+  const [, name, path, text] = /^([^.=]+)\.([^=]+)=(.*)$/s.exec(setting.slice(scope.length)) ?? []
+  if (name === undefined || path === undefined || text === undefined) return undefined
+  const [field = "", ...inner] = path.split(".")
+  return [field, ...inner].includes("") ? undefined : { node: scope + name, field, inner, text }
 }
 
 /** The longest `scope/` of an instance of the pipeline with which a setting begins; empty when none does. */
@@ -131,14 +142,21 @@ const scopeOf = (pipeline: Pipeline, setting: string): string => {
 const absolutePath = (directory: string, path: string): string =>
   path === "~" || path.startsWith("~/") ? resolve(homedir(), path.slice(2)) : resolve(directory, path)
 
-const parseValue = (instance: NodeInstance, field: string, place: string, text: string) => {
+const parseValue = (instance: NodeInstance, { field, inner, text }: Omit<Setting, "node">, place: string) => {
+  const accept = (value: unknown) =>
+    acceptedValue(instance, field, place, replaceInside(instance.config[field], inner, value))
   const json = parseJson(text)
-  if (json === undefined) return acceptedValue(instance, field, place, text)
-  const accepted = acceptedValue(instance, field, place, json.value)
-  return Result.isSuccess(accepted) ? accepted : Result.mapError(
-    acceptedValue(instance, field, place, text),
-    () => accepted.failure
-  )
+  if (json === undefined) return accept(text)
+  const accepted = accept(json.value)
+  return Result.isSuccess(accepted) ? accepted : Result.mapError(accept(text), () => accepted.failure)
+}
+
+/** The value with another one at a place inside; what is not there on the way is made. */
+const replaceInside = (value: unknown, path: ReadonlyArray<string>, replacement: unknown): unknown => {
+  const [key, ...inner] = path
+  if (key === undefined) return replacement
+  const fields = isFields(value) ? value : {}
+  return { ...fields, [key]: replaceInside(Reflect.get(fields, key), inner, replacement) }
 }
 
 const parseJson = (text: string): { readonly value: unknown } | undefined => {

@@ -13,6 +13,7 @@ import { plan } from "../../pipeline/Plan.ts"
 import { select as selectNodes } from "../../pipeline/Select.ts"
 import { applySettings } from "../../pipeline/Settings.ts"
 import { NodesFailed } from "../ExitCode.ts"
+import { environmentOnly, listening } from "../Listening.ts"
 import { loadPipeline } from "../LoadPipeline.ts"
 import { outputWidth, print, printJson, remark } from "../Output.ts"
 import { projectOf } from "../Project.ts"
@@ -97,16 +98,17 @@ export const ablate = Effect.fn("Ablate.ablate")(function*(options: AblateOption
       Effect.acquireUseRelease(
         Effect.promise(() => chooseRenderer(false)),
         (renderer) =>
-          execute({
-            pipeline,
-            file,
-            selected: nodes,
-            forced: new Set([...forced].filter((name) => pipeline.byName.has(name))),
-            projectRoot: project.root,
-            settings: options.set,
-            jobs: options.jobs,
-            sink: renderer.event
-          }),
+          Effect.flatMap(listening(environmentOnly, pipeline, project.root, renderer.event), (sink) =>
+            execute({
+              pipeline,
+              file,
+              selected: nodes,
+              forced: new Set([...forced].filter((name) => pipeline.byName.has(name))),
+              projectRoot: project.root,
+              settings: options.set,
+              jobs: options.jobs,
+              sink
+            })).pipe(Effect.scoped),
         (renderer) => Effect.sync(renderer.close)
       )
     const result = yield* run(merged, selected)

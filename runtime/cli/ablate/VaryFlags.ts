@@ -1,7 +1,7 @@
 /** A grid from the command line: `--vary NODE.FIELD=VALUE,VALUE` and `--seeds N`, beside what a file's own grid varies. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { type Levels, seeds } from "../../pipeline/Axis.ts"
+import { type Level, type Levels, seeds, toLabel } from "../../pipeline/Axis.ts"
 import type { Change } from "../../pipeline/Change.ts"
 import { type Grid, makeGrid } from "../../pipeline/Grid.ts"
 import type { Pipeline } from "../../pipeline/Pipeline.ts"
@@ -65,9 +65,9 @@ const twice = (axis: string, place: string) =>
 const varied = Effect.fnUntraced(function*(base: Pipeline, flags: ReadonlyArray<string>) {
   const parsed = yield* Effect.forEach(flags, (flag) => parseVary(base, flag))
   const fields = parsed.map(({ field }) => field)
-  return parsed.map(({ changes, field, node, place }) => ({
+  return parsed.map(({ field, levels, node, place }) => ({
     name: fields.indexOf(field) === fields.lastIndexOf(field) ? field : `${node.replaceAll(/[^\w-]+/g, "-")}-${field}`,
-    levels: changes,
+    levels,
     place
   }))
 })
@@ -76,14 +76,16 @@ const parseVary = Effect.fnUntraced(function*(base: Pipeline, flag: string) {
   const place = `--vary ${flag}`
   const parts = splitSetting(base, flag)
   if (parts === undefined) return yield* new MalformedSetting({ place, expected: "NODE.FIELD=VALUE,VALUE,…" })
-  const { field, node, text } = parts
+  const { field, inner, node, text } = parts
   const [instance] = yield* Effect.fromResult(matching(base, node, place))
-  const changes: Array<Change> = []
+  const levels: Array<Change | Level> = []
   for (const value of splitValues(text)) {
-    const read = yield* Effect.fromResult(readValue(instance, field, place, value, process.cwd()))
-    changes.push({ _tag: "Set", target: node, fields: { [field]: read }, place: () => place })
+    const read = yield* Effect.fromResult(readValue(instance, { field, inner, text: value }, place, process.cwd()))
+    const change: Change = { _tag: "Set", target: node, fields: { [field]: read }, place: () => place }
+    // The whole field would be a long name for what was varied inside it.
+    levels.push(inner.length === 0 ? change : { label: toLabel(value), changes: [change] })
   }
-  return { node, field, changes, place }
+  return { node, field: [field, ...inner].join("-"), levels, place }
 })
 
 /** Cut at commas, but not inside brackets, braces or quotes: `[1,2],[3]` are two values. */

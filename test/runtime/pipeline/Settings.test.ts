@@ -96,6 +96,14 @@ describe("applySettings", () => {
       "field adapter.rnak of trained expects one of the fields rank, found the field rnak (did you mean rank?)."
     )
     expect(message("null")).toBe("accepted")
+    const set = (...settings: ReadonlyArray<string>) => applySettings(trained, settings, "/")
+    const configOf = (...settings: ReadonlyArray<string>) => Result.getOrThrow(set(...settings)).nodes[0]?.config
+    expect(configOf("trained.adapter.rank=8")).toEqual({ adapter: { rank: 8 } })
+    expect(configOf(`trained.adapter={"rank":1}`, "trained.adapter.rank=2")).toEqual({ adapter: { rank: 2 } })
+    const wrong = set("trained.adapter.rnak=8")
+    expect(Result.isFailure(wrong) && wrong.failure.message).toMatch(
+      /^--set trained\.adapter\.rnak=8: field adapter\.(rank|rnak) of trained expects/
+    )
   })
 
   it("takes ~ for the home folder, as a shell does not after =", () => {
@@ -116,9 +124,12 @@ describe("applySettings", () => {
     expect(message.length).toBeLessThan(200)
   })
 
-  it.each(["lambda=1", "entropy-score.lambda", ".lambda=1", "entropy-score.=1", "=", ""])("refuses %o", (setting) => {
-    expect(failure(setting)._tag).toBe("MalformedSetting")
-  })
+  it.each(["lambda=1", "entropy-score.lambda", ".lambda=1", "entropy-score.=1", "entropy-score.lambda.=1", "=", ""])(
+    "refuses %o",
+    (setting) => {
+      expect(failure(setting)._tag).toBe("MalformedSetting")
+    }
+  )
 
   it.prop(
     "changes the named instance and no other",
