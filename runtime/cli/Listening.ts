@@ -24,6 +24,9 @@ export const flags = {
   )
 }
 
+/** Only those whom the environment names. */
+export const environmentOnly: Options = { openlineage: undefined, trace: undefined }
+
 interface Options {
   readonly openlineage: string | undefined
   readonly trace: string | undefined
