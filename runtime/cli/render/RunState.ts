@@ -98,6 +98,8 @@ export const runState = (): RunState => {
         const node = running.get(event.node)
         if (node === undefined) return
         const { cached, done, rate: known } = node.partitions ?? { done: 0, cached: 0, rate: partitionRate(node.since) }
+        // It was an attempt at one partition, which has come to its end.
+        delete node.attempt
         const isCached = event.status === "cached"
         // What comes from the store says nothing of how long the rest will take.
         if (!isCached) known.report(done + 1 - cached, at)

@@ -96,6 +96,9 @@ describe("the live display", () => {
   it("tells what a mapped node reports as long as none of its partitions comes from the store", async () => {
     const { frame, live, terminal } = display(100, 24)
     events(live, runStarted(["sample"]), started("sample", null), progress("sample", 30, 60))
+    events(live, { type: "NodeRetrying", ...named("sample"), attempt: 1, of: 2, message: "busy", delayMs: 0 })
+    frame()
+    expect((await terminal.lines()).at(-2)).toContain("attempt 2 of 2")
     events(live, {
       type: "PartitionFinished",
       ...named("sample"),
@@ -106,7 +109,7 @@ describe("the live display", () => {
       durationMs: 1
     })
     frame()
-    expect((await terminal.lines())[1]).toBe("▸ sample  ██████░░░░░░  30/60 candidates  1/4 partitions  0 s")
+    expect((await terminal.lines()).at(-2)).toBe("▸ sample  ██████░░░░░░  30/60 candidates  1/4 partitions  0 s")
     events(live, {
       type: "PartitionFinished",
       ...named("sample"),
@@ -117,7 +120,7 @@ describe("the live display", () => {
       durationMs: 1
     })
     frame(1000)
-    expect((await terminal.lines())[1]).toBe("▸ sample  ██████░░░░░░  2/4 partitions  1 cached  1 s")
+    expect((await terminal.lines()).at(-2)).toBe("▸ sample  ██████░░░░░░  2/4 partitions  1 cached  10/s  0 s left  1 s")
     live.close()
   })
 
