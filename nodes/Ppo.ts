@@ -21,42 +21,22 @@
 import { zipWith } from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { Node, TableType } from "gemflow"
-import { Candidates, Policy, ReferenceLogProbs, RewardScores } from "gemflow/artifacts"
+import { Node } from "gemflow"
+import { Policy } from "gemflow/artifacts"
 import type { Policy as OpenPolicy } from "../runtime/policy/Policy.ts"
 import { adapterField } from "./config/Adapter.ts"
 import { devicesOf, trainingDevices } from "./config/Devices.ts"
 import { Count, NonNegative, optional, Positive, Share } from "./config/Field.ts"
 import { optimiserFields, optimiserOf } from "./config/Optimiser.ts"
-import { byCandidate } from "./groups/ByCandidate.ts"
 import { byPrompt } from "./groups/ByPrompt.ts"
 import { openInput, PolicyInput } from "./policy/OpenInput.ts"
 import { trainObjective } from "./policy/TrainObjective.ts"
-import { type Response, rolloutMetrics } from "./ppo/Rollouts.ts"
+import { joinRollouts, type Response, rolloutInputs, rolloutMetrics } from "./ppo/Rollouts.ts"
 import { epochBatches } from "./statistics/EpochBatches.ts"
 
 const Discount = Schema.Finite.check(
   Schema.isBetween({ minimum: 0, maximum: 1 }, { expected: "a number from 0 to 1" })
 )
-
-/** Log-probs that are of other tokens than were sampled. */
-export class LogProbsOfOtherTokens extends Schema.TaggedError<LogProbsOfOtherTokens>()("LogProbsOfOtherTokens", {
-  candidate_id: Schema.String,
-  tokens: Schema.Int,
-  logProbs: Schema.Int
-}) {
-  override get message() {
-    return `Candidate ${this.candidate_id} has ${this.tokens} tokens, and reference ${this.logProbs} log-probs of it; wire `
-      + "reference-log-probs of the same sampled candidates."
-  }
-}
-
-const rolloutInputs = {
-  policy: PolicyInput,
-  candidates: TableType.pick(Candidates, "candidate_id", "prompt_tokens", "tokens", "token_log_prob", "finished"),
-  scores: TableType.pick(RewardScores, "candidate_id", "prompt_id", "score"),
-  reference: TableType.pick(ReferenceLogProbs, "candidate_id", "reference_log_prob")
-}
 
 export const Ppo = Node.make("ppo", {
   doc: "One round of proximal policy optimisation on responses that the policy sampled.",
@@ -79,7 +59,7 @@ export const Ppo = Node.make("ppo", {
     adapter: adapterField,
     devices: trainingDevices
   }),
-  inputs: rolloutInputs,
+  inputs: { policy: PolicyInput, ...rolloutInputs },
   output: Policy,
   determinism: "seeded",
   device: true,
@@ -90,7 +70,7 @@ export const Ppo = Node.make("ppo", {
       import("../runtime/policy/loss/GeneralisedAdvantages.ts")
     )
     const { files, policy } = yield* openInput(inputs.policy, config.adapter?.base_weights)
-    const sampled = yield* joined(inputs)
+    const sampled = yield* joinRollouts(inputs)
     const values = yield* valuesOf(policy, sampled)
     const responses = zipWith(sampled, values, (response, values): Response => ({ ...response, values }))
     const estimates = generalisedAdvantages(responses, {
@@ -124,26 +104,6 @@ export const Ppo = Node.make("ppo", {
       progress
     })
   })
-})
-
-/** Each scored candidate with what the policy and the reference thought of its tokens. */
-const joined = Effect.fnUntraced(function*(inputs: Node.Tables<typeof rolloutInputs>) {
-  const candidate = byCandidate(inputs.candidates.rows(), { asked: "scores", lacking: "candidates" })
-  const reference = byCandidate(inputs.reference.rows(), { asked: "scores", lacking: "reference" })
-  return yield* Effect.forEach(inputs.scores.rows(), ({ candidate_id, prompt_id, score }) =>
-    Effect.gen(function*() {
-      const { finished, prompt_tokens, token_log_prob, tokens } = yield* candidate(candidate_id)
-      const { reference_log_prob } = yield* reference(candidate_id)
-      if (reference_log_prob.length !== tokens.length) {
-        return yield* new LogProbsOfOtherTokens({
-          candidate_id,
-          tokens: tokens.length,
-          logProbs: reference_log_prob.length
-        })
-      }
-      const sequence = { prompt: prompt_tokens, response: tokens }
-      return { prompt_id, score, sequence, finished, logProbs: token_log_prob, referenceLogProbs: reference_log_prob }
-    }))
 })
 
 /** The value of each response token; 0 before there is a value head. */

@@ -10,6 +10,8 @@
  *
  * The prompt is `prompt_tokens`, as the policy read it when it sampled, so log pi is of that prompt and no other. The first
  * step after sampling is on-policy; within the later ones the candidates age, and nothing corrects for that.
+ *
+ * Curves have the names of TRL's GRPOTrainer (nodes/update/GroupMetrics.ts).
  * `held_out` pairs, where they are wired, give eval_ curves: what DPO would say of them (nodes/pairs/HeldOut.ts).
  *
  * @errors MissingCandidate, PolicyRequestError, TrainingDiverged, SessionError, CheckpointError
@@ -27,7 +29,8 @@ import { byPrompt } from "./groups/ByPrompt.ts"
 import { asDpoSeesThem, heldOutInput } from "./pairs/HeldOut.ts"
 import { openInput, PolicyInput } from "./policy/OpenInput.ts"
 import { trainPolicy } from "./policy/TrainPolicy.ts"
-import { segaSteps } from "./update/SegaSteps.ts"
+import { groupMetrics } from "./update/GroupMetrics.ts"
+import { segaBatches } from "./update/SegaSteps.ts"
 import { weightedCandidates } from "./update/WeightedCandidates.ts"
 
 export const Update = Node.make("update", {
@@ -47,8 +50,8 @@ export const Update = Node.make("update", {
   }),
   inputs: {
     policy: PolicyInput,
-    candidates: TableType.pick(Candidates, "candidate_id", "prompt_tokens", "tokens"),
-    advantages: TableType.pick(Advantages, "candidate_id", "prompt_id", "weight"),
+    candidates: TableType.pick(Candidates, "candidate_id", "prompt_tokens", "tokens", "finished"),
+    advantages: TableType.pick(Advantages, "candidate_id", "prompt_id", "reward", "weight"),
     held_out: heldOutInput
   },
   output: Policy,
@@ -61,12 +64,13 @@ export const Update = Node.make("update", {
       contextLength: policy.contextLength,
       bosId: policy.tokenizer.bosId
     })
-    const groups = [...byPrompt(weighted).values()]
+    const batches = segaBatches([...byPrompt(weighted).values()], config)
     return yield* trainPolicy({
       policy,
       files,
       adapter: config.adapter,
-      steps: segaSteps(groups, config),
+      steps: batches.map(({ sequences }) => sequences),
+      metrics: batches.map(({ groups }) => groupMetrics(groups)),
       optimiser: optimiserOf(config),
       origin: "update",
       truncated: weighted.filter(({ truncated }) => truncated).length,

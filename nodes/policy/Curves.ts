@@ -17,7 +17,7 @@ interface Measured {
  * A curve for each metric of the loss; `num_tokens`, the tokens of prompts and responses read so far; and for what was
  * evaluated `eval_loss` and `eval_` + metric.
  *
- * @param known metrics of each step that come from its items alone.
+ * @param known metrics of each step that were known before it was taken.
  */
 export const curvesOf = (
   training: { readonly steps: ReadonlyArray<TrainStep>; readonly evaluations: ReadonlyArray<Evaluation> },

@@ -25,6 +25,8 @@ export interface TrainingOptions {
   readonly origin: "pretrain" | "reflective-sft" | "update" | "dpo" | "ipo" | "pro" | "ppo" | "reward-model"
   /** Training sequences that were cut to the context. */
   readonly truncated: number
+  /** Metrics of each step that are known before it is taken. */
+  readonly metrics?: ReadonlyArray<Readonly<Record<string, number>>>
   /** Items that are not trained on, to be looked at as training goes; none where there are no items. */
   readonly evaluate?: EvaluateRequest | undefined
   readonly progress: (progress: Node.Progress) => Effect.Effect<void>
@@ -34,8 +36,6 @@ export interface ObjectiveTraining extends TrainingOptions {
   readonly objective: Objective
   /** The items of each step. */
   readonly steps: ReadonlyArray<ReadonlyArray<TrainItem>>
-  /** Metrics of each step that come from its items alone. */
-  readonly metrics?: ReadonlyArray<Readonly<Record<string, number>>>
 }
 
 /** The row of the trained policy. Without a step to take, the policy stays what it was. */

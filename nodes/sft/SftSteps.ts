@@ -6,8 +6,7 @@
  *
  * which makes 1/N the weight of each sequence. Prompt and padding carry no loss.
  */
-import { chunksOf } from "effect/Array"
-import { seededRandom, shuffled } from "../statistics/Random.ts"
+import { epochBatches } from "../statistics/EpochBatches.ts"
 
 export interface SftSequence {
   readonly prompt: Int32Array
@@ -23,12 +22,8 @@ export interface SftOptions {
 }
 
 /** The weighted sequences of each step. */
-export const sftSteps = (sequences: ReadonlyArray<SftSequence>, options: SftOptions) => {
-  const random = seededRandom(options.seed)
-  return Array.from({ length: options.epochs }, () => shuffled(sequences, random)).flatMap((order) =>
-    chunksOf(order, options.batch_pairs).map(meanOverTokens)
-  )
-}
+export const sftSteps = (sequences: ReadonlyArray<SftSequence>, options: SftOptions) =>
+  epochBatches(sequences, options.batch_pairs, options).map(meanOverTokens)
 
 /** A batch weighted so that the loss of its step is a mean over its response tokens. */
 export const meanOverTokens = (batch: ReadonlyArray<SftSequence>) => {

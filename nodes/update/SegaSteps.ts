@@ -8,7 +8,7 @@
  * divided by the length of the response, which makes log pi the mean over its tokens and takes away the pull towards
  * short responses.
  */
-import { seededRandom, shuffled } from "../statistics/Random.ts"
+import { epochBatches } from "../statistics/EpochBatches.ts"
 
 /** A candidate with the weight w that the advantage gave it. */
 export interface WeightedCandidate {
@@ -26,30 +26,37 @@ export interface SegaOptions {
   readonly normalise: "none" | "token"
 }
 
+/** What one step trains on: the groups of its prompts, and the weighted sequences that they give. */
+export interface SegaBatch<A> {
+  readonly groups: ReadonlyArray<ReadonlyArray<A>>
+  readonly sequences: ReadonlyArray<WeightedCandidate>
+}
+
 /**
  * The weighted sequences of each step. Candidates of weight 0, or without tokens, add nothing to the gradient and are left
  * out, though k counts them; a step without any other has no gradient and is left out too.
  */
+export const segaBatches = <A extends WeightedCandidate>(
+  groups: ReadonlyArray<ReadonlyArray<A>>,
+  options: SegaOptions
+): ReadonlyArray<SegaBatch<A>> =>
+  epochBatches(groups, options.batch_prompts, options)
+    .map((batch) => ({ groups: batch, sequences: batch.flatMap((group) => weightedBy(group, batch.length, options)) }))
+    .filter(({ sequences }) => sequences.length > 0)
+
+/** The weighted sequences of each step alone. */
 export const segaSteps = (
   groups: ReadonlyArray<ReadonlyArray<WeightedCandidate>>,
   options: SegaOptions
-): ReadonlyArray<ReadonlyArray<WeightedCandidate>> => {
-  const random = seededRandom(options.seed)
-  const steps: Array<ReadonlyArray<WeightedCandidate>> = []
-  for (let epoch = 0; epoch < options.epochs; epoch++) {
-    const order = shuffled(groups, random)
-    for (let start = 0; start < order.length; start += options.batch_prompts) {
-      const batch = order.slice(start, start + options.batch_prompts)
-      const step = batch.flatMap((group) =>
-        group.filter(({ response, weight }) => weight !== 0 && response.length > 0).map(
-          ({ prompt, response, weight }) => {
-            const length = options.normalise === "token" ? response.length : 1
-            return { prompt, response, weight: weight / (group.length * batch.length * length) }
-          }
-        )
-      )
-      if (step.length > 0) steps.push(step)
-    }
-  }
-  return steps
-}
+): ReadonlyArray<ReadonlyArray<WeightedCandidate>> => segaBatches(groups, options).map(({ sequences }) => sequences)
+
+const weightedBy = (
+  group: ReadonlyArray<WeightedCandidate>,
+  prompts: number,
+  { normalise }: SegaOptions
+): ReadonlyArray<WeightedCandidate> =>
+  group.filter(({ response, weight }) => weight !== 0 && response.length > 0).map(({ prompt, response, weight }) => ({
+    prompt,
+    response,
+    weight: weight / (group.length * prompts * (normalise === "token" ? response.length : 1))
+  }))

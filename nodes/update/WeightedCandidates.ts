@@ -17,11 +17,13 @@ interface Candidate {
   readonly candidate_id: string
   readonly prompt_tokens: Int32Array
   readonly tokens: Int32Array
+  readonly finished: boolean
 }
 
 interface Weight {
   readonly candidate_id: string
   readonly prompt_id: string
+  readonly reward: number
   readonly weight: number
 }
 
@@ -32,10 +34,10 @@ export const weightedCandidates = Effect.fnUntraced(function*(
   context: Context
 ) {
   const byId = new Map(candidates.map((candidate) => [candidate.candidate_id, candidate]))
-  return yield* Effect.forEach(weights, ({ candidate_id, prompt_id, weight }) => {
+  return yield* Effect.forEach(weights, ({ candidate_id, prompt_id, reward, weight }) => {
     const candidate = byId.get(candidate_id)
     if (candidate === undefined) return Effect.fail(new MissingCandidate({ candidate_id }))
-    const { prompt_tokens, tokens } = candidate
-    return Effect.succeed({ ...fitSequence(prompt_tokens, tokens, context), prompt_id, weight })
+    const { finished, prompt_tokens, tokens } = candidate
+    return Effect.succeed({ ...fitSequence(prompt_tokens, tokens, context), prompt_id, finished, reward, weight })
   })
 })

@@ -10,7 +10,7 @@ export default comparison("ppo", ({ heldOut, sft, train }) => {
   )
   const policies = rounds.all(3, sft, (policy, round) => {
     const candidates = Sample(
-      { candidates: 4, temperature: 1, max_new_tokens: 80, seed: round },
+      { candidates: 2, temperature: 1, max_new_tokens: 80, seed: round },
       { policy, pairs: train }
     )
     const scores = RewardScore({ missing_eos_penalty: 1 }, { reward_model: rewardModel, candidates })

@@ -171,6 +171,13 @@ layer(Layer.provideMerge(Given.layer, inTemporaryStore))("with a policy", (it) =
         expect(later).toHaveLength(3)
         expect(later.at(-1)).toBeLessThan(first)
 
+        const curve = (name: string) => [...(updated.curves.find(({ metric }) => metric === name)?.value ?? [])]
+        const rewards = advantages.rows().map(({ reward }) => reward)
+        for (const reward of curve("reward")) expect(reward).toBeCloseTo(sum(rewards) / 4, 6)
+        const [a = 0, b = 0, c = 0, d = 0] = rewards
+        expect(curve("reward_std")[0]).toBeCloseTo((Math.abs(a - b) + Math.abs(c - d)) / 2 / Math.SQRT2, 6)
+        expect(curve("frac_reward_zero_std")).toEqual([0, 0, 0, 0])
+
         expect(updated).toMatchObject({ origin: "update", steps: 4, truncated: 0 })
         expect(updated.policy_id).not.toBe(only(policy).policy_id)
         expect(updated.step_learning_rate).toEqual(Float32Array.of(0.003, 0.003, 0.003, 0.003))
@@ -179,6 +186,8 @@ layer(Layer.provideMerge(Given.layer, inTemporaryStore))("with a policy", (it) =
           row.tokens.length
         )
         expect(updated.num_tokens).toBe(4 * sum(tokens))
+        expect(curve("completions/mean_length")[0]).toBeCloseTo(sum(tokens) / 4, 6)
+        expect(curve("completions/max_length")[0]).toBe(Math.max(...tokens))
       }))
 
     it.effect("normalises by length when asked to", () =>
