@@ -19,8 +19,9 @@ export const nearest = (typed: string, known: Iterable<string>, count: number): 
   const names = [...known]
   if (names.length <= count) return names
   const distances = new Map(names.map((name) => [name, unlikeness(typed.toLowerCase(), name.toLowerCase())]))
-  const closest = names.toSorted((a, b) => (distances.get(a) ?? 0) - (distances.get(b) ?? 0)).slice(0, count)
-  return names.filter((name) => closest.includes(name))
+  const sorted = names.toSorted((a, b) => (distances.get(a) ?? 0) - (distances.get(b) ?? 0))
+  const closest = new Set(sorted.slice(0, count))
+  return names.filter((name) => closest.has(name))
 }
 
 // A part of a name is a likely way to mean it, whatever else the name says.

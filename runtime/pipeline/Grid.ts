@@ -24,6 +24,8 @@ export interface Point<AxisName extends string = string> {
   readonly changes: ReadonlyArray<Change>
   /** Per instance of the variant alone, the name that it has in the merged pipeline. */
   readonly nodes: ReadonlyMap<string, string>
+  /** The result of the variant, by its name in the merged pipeline. */
+  readonly result?: string
 }
 
 /**
@@ -98,6 +100,7 @@ export const makeGrid = <const AxisName extends string>(
 
   const points = steps.map((step, index): Point<AxisName> => {
     const nodes = merged.names[index] ?? new Map<string, string>()
+    const result = nodes.get(variants[index]?.result ?? "")
     const replicate = step.find(({ axis }) => axis === replicates)?.level.label
     return {
       name: pointName(step),
@@ -105,7 +108,8 @@ export const makeGrid = <const AxisName extends string>(
       levels: levelsOf(step),
       ...(replicate === undefined ? {} : { replicate }),
       changes: step.flatMap(({ level }) => level.changes),
-      nodes
+      nodes,
+      ...(result === undefined ? {} : { result })
     }
   })
   const unreported: Grid<AxisName> = {
@@ -124,9 +128,11 @@ export const makeGrid = <const AxisName extends string>(
  * The merged pipeline of a grid, with a report on the tables that an instance (by its name in the base) makes in every
  * variant that has it. Without a report where these tables have no numbers in common.
  */
-export const reportOn = ({ name, pipeline, points, replicates }: Grid, instance: string): Pipeline => {
-  const results = points.flatMap(({ levels, nodes, variant }) => {
-    const found = pipeline.byName.get(nodes.get(instance) ?? "")
+export const reportOn = (grid: Grid, instance: string): Pipeline => {
+  const { name, pipeline, points, replicates } = grid
+  const results = points.flatMap((point) => {
+    const { levels, variant } = point
+    const found = pipeline.byName.get(instanceAt(grid, point, instance) ?? "")
     const compared = Object.entries(levels).flatMap(([axis, level]) => axis === replicates ? [] : [{ axis, level }])
     return found === undefined ? [] : [{ variant, levels: compared, instance: found }]
   })
@@ -134,6 +140,10 @@ export const reportOn = ({ name, pipeline, points, replicates }: Grid, instance:
   const others = pipeline.nodes.filter(({ node }) => node.name !== "ablation-report")
   return report === undefined ? fromInstances(name, others) : fromInstances(name, [...others, report], report.name)
 }
+
+/** The instance of a point that is compared with `instance` of the base: where that is the result, the point's own result. */
+export const instanceAt = (grid: Grid, point: Point, instance: string): string | undefined =>
+  instance === grid.base.result ? point.result : point.nodes.get(instance)
 
 export const isGrid = (value: unknown): value is Grid =>
   typeof value === "object" && value !== null && GridTypeId in value

@@ -7,7 +7,7 @@ import { AblationReport } from "../../../artifacts/tables/AblationReport.ts"
 import { execute, type RunResult } from "../../execution/Executor.ts"
 import { planningEnvironment } from "../../execution/PlanningEnvironment.ts"
 import { didYouMean } from "../../pipeline/DidYouMean.ts"
-import { type Grid, reportOn } from "../../pipeline/Grid.ts"
+import { type Grid, instanceAt, reportOn } from "../../pipeline/Grid.ts"
 import type { Pipeline } from "../../pipeline/Pipeline.ts"
 import { plan } from "../../pipeline/Plan.ts"
 import { select as selectNodes } from "../../pipeline/Select.ts"
@@ -138,7 +138,7 @@ const reportOf = Effect.fnUntraced(function*<E, R>(
 ) {
   const whole = outputs.get("ablation-report")
   if (whole !== undefined) return whole
-  const finished = grid.points.filter(({ nodes }) => outputs.has(nodes.get(compared) ?? ""))
+  const finished = grid.points.filter((point) => outputs.has(instanceAt(grid, point, compared) ?? ""))
   if (finished.length === 0) return undefined
   yield* remark(
     `gemflow: ${

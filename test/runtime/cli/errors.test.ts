@@ -163,6 +163,30 @@ export default pipeline("stray", () => Stray())`)
     says: ["cycle", "a -> b"]
   },
   {
+    what: "an async definition",
+    args: ["run", "async.ts"],
+    files: { "async.ts": withNodes(`export default pipeline("p", (async () => { await 1; Numbers() }) as any)`) },
+    code: 2,
+    says: ["async.ts:7: the function in pipeline(\"p\", …) is async", "make it a plain function"]
+  },
+  {
+    what: "a definition that throws",
+    args: ["run", "throws.ts"],
+    files: { "throws.ts": withNodes(`export default pipeline("p", () => { throw new RangeError("my own") })`) },
+    code: 2,
+    says: ["throws.ts:7 failed while it was loaded: my own"]
+  },
+  {
+    what: "a grid that cannot be",
+    args: ["ablate", "levels.ts"],
+    files: {
+      "levels.ts": withNodes(`import { grid, set } from "gemflow"
+export default grid(pipeline("p", () => Numbers()), { count: [set(Numbers, { count: "many" as any })] })`)
+    },
+    code: 2,
+    says: ["levels.ts:8", "field count of numbers expects number", "many"]
+  },
+  {
     what: "a wrong table",
     args: ["run", "mismatch.ts"],
     files: {

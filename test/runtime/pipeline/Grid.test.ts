@@ -173,6 +173,12 @@ describe("grid", () => {
     expect(nodes.at(-1)?.config).toMatchObject({ label: "policy", metrics: ["rank"] })
   })
 
+  it("compares the result that a variant has where that of the base is left out", () => {
+    const { pipeline: merged, points } = grid(base, { filter: [level("as-is"), drop(Filter)] })
+    expect(points.map(({ result }) => result)).toEqual(["filter=as-is/filter", "rank"])
+    expect(merged.byName.get("ablation-report")?.inputs).toEqual({ results: ["filter=as-is/filter", "rank"] })
+  })
+
   it.each([
     ["no axis", () => grid(base, {}), /a grid has one axis at least/],
     ["an axis without levels", () => grid(base, { lambda: [] }), /axis lambda has no levels/],
