@@ -16,6 +16,10 @@ import { linearModules } from "../../../runtime/policy/adapter/AdapterConfig.ts"
 import { trainableAdapter } from "../../../runtime/policy/adapter/AdapterTrainable.ts"
 import { generateProgram } from "../../../runtime/policy/generate/GenerateProgram.ts"
 import type { Sampling } from "../../../runtime/policy/generate/SampleToken.ts"
+import { dpo } from "../../../runtime/policy/loss/Dpo.ts"
+import { ppo } from "../../../runtime/policy/loss/Ppo.ts"
+import { pro } from "../../../runtime/policy/loss/Pro.ts"
+import { bradleyTerry } from "../../../runtime/policy/loss/Reward.ts"
 import { weightedNll } from "../../../runtime/policy/loss/WeightedNll.ts"
 import { linearLayers, type ModelConfig } from "../../../runtime/policy/model/ModelConfig.ts"
 import { modelTensors } from "../../../runtime/policy/model/ModelTensors.ts"
@@ -26,6 +30,7 @@ import { scoreProgram } from "../../../runtime/policy/score/ScoreProgram.ts"
 import { serialiseProgram } from "../../../runtime/policy/SerialiseProgram.ts"
 import {
   applyProgram,
+  evaluationProgram,
   gradientsProgram,
   stepsProgram,
   type Training
@@ -122,8 +127,18 @@ const selfContained = (config: ModelConfig): ReadonlyArray<readonly [string, () 
   )
 ]
 
+const preferences = dpo({ beta: 0.1, distributions: true })
+
 const programs = (config: ModelConfig): ReadonlyArray<readonly [string, () => Graph]> => [
   ...selfContained(config),
+  ["steps of dpo in bfloat16", () => stepsProgram({ ...trainingOf(config, true, "bfloat16"), objective: preferences })],
+  ["steps of ppo", () => stepsProgram({ ...trainingOf(config, true), objective: ppo({ entropy: true }) })],
+  [
+    "steps of pro",
+    () => stepsProgram({ ...trainingOf(config, true), objective: pro({ candidates: 4, sftWeight: 0.05 }) })
+  ],
+  ["steps of bradley-terry", () => stepsProgram({ ...trainingOf(config, true), objective: bradleyTerry() })],
+  ["evaluation", () => evaluationProgram(trainingOf(config, false), preferences, 2048)],
   ["generate with int4 weights", () => generateProgram(config, int4(config), [2], samplings[0]!)],
   ["gradients of an adapter on int4 weights", () => gradientsProgram(adapterOf(config))],
   ["steps of an adapter on int4 weights", () => stepsProgram(adapterOf(config))]
