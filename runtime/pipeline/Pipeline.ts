@@ -120,10 +120,13 @@ export const replaceNodes = (pipeline: Pipeline, changed: ReadonlyMap<string, No
 export const isPipeline = (value: unknown): value is Pipeline =>
   typeof value === "object" && value !== null && PipelineTypeId in value
 
+const checked = ({ name, nodes, result }: Pipeline): Pipeline => fromInstances(name, nodes, result)
+
 /** The pipeline that a pipeline file exports; of a grid, the merged one. @throws NotAPipeline */
 export const exportedPipeline = (file: string, module: { readonly default?: unknown }): Pipeline => {
   const exported = module.default
-  if (isPipeline(exported)) return exported
+  // A copy with other nodes in it, say, was never checked.
+  if (isPipeline(exported)) return Object.isFrozen(exported) ? exported : checked(exported)
   if (typeof exported === "object" && exported !== null && "pipeline" in exported && isPipeline(exported.pipeline)) {
     return exported.pipeline
   }

@@ -1,8 +1,9 @@
 /** `gemflow init`: writes a starting project from templates/init. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { basename, dirname, join, relative, resolve, sep } from "node:path"
+import { makeFolder } from "../../../artifacts/MakeFolder.ts"
 import { packageRoot } from "../../execution/InstalledPackage.ts"
 import { print } from "../Output.ts"
 
@@ -39,7 +40,7 @@ export const init = Effect.fn("Init.init")(function*(given: string) {
   if (taken.length > 0) return yield* new ProjectExists({ folder, files: taken })
   yield* attempt(() => {
     for (const { path, text } of files) {
-      mkdirSync(dirname(join(folder, path)), { recursive: true })
+      makeFolder(dirname(join(folder, path)))
       // Fails where a file has come up since.
       writeFileSync(join(folder, path), text, { flag: "wx" })
     }

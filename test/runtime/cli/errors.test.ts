@@ -187,6 +187,18 @@ export default grid(pipeline("p", () => Numbers()), { count: [set(Numbers, { cou
     says: ["levels.ts:8", "field count of numbers expects number", "many"]
   },
   {
+    what: "a project where a file is",
+    args: ["init", "package.json"],
+    code: 1,
+    says: [join(project.root, "package.json"), "cannot be written", "Name a folder that can"]
+  },
+  {
+    what: "a project where no folder can be made",
+    args: ["init", "/proc/gemflow-test"],
+    code: 1,
+    says: ["/proc/gemflow-test cannot be written"]
+  },
+  {
     what: "a wrong table",
     args: ["run", "mismatch.ts"],
     files: {

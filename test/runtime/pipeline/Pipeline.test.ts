@@ -246,6 +246,11 @@ describe("exportedPipeline", () => {
   it("gives the default export or says what it is", () => {
     const made = chain()
     expect(exportedPipeline("gem.ts", { default: made })).toBe(made)
+    const [one, two] = [step("one", "two"), step("two", "one")]
+    const copy = { ...made, nodes: [one, two], byName: new Map([["one", one], ["two", two]]) }
+    expect(() => exportedPipeline("gem.ts", { default: copy })).toThrow(
+      /has a cycle, one -> two -> one|two -> one -> two/
+    )
     expect(thrown(() => exportedPipeline("gem.ts", {})).message).toMatch(/^gem\.ts: the default export is missing/)
     expect(thrown(() => exportedPipeline("gem.ts", { default: () => 1 })).message).toContain(
       "a function, not a pipeline"
