@@ -1,7 +1,7 @@
 /**
  * training-curve: the curves of a training as a table for plots, a row per step and metric: loss, grad_norm and learning_rate
  * of every step, and whatever else the training node reported, by TRL's names. Several policies, each trained from the one
- * before (the rounds of GEM or PPO), make one curve whose steps count on.
+ * before (the rounds of GEM or PPO), make one curve whose steps count on, and so does num_tokens.
  *
  * Where one training's last look at held-out data is the next one's first, both are kept: the second is of the same weights.
  */
@@ -33,19 +33,22 @@ export const TrainingCurve = Node.make("training-curve", {
   run: Effect.fnUntraced(function*({ config, inputs }) {
     const rows: Array<TableType.Row<typeof Curve>> = []
     let before = 0
+    let tokensBefore = 0
     for (const trained of inputs.policies.flatMap((table) => table.rows())) {
       for (const { metric, step, value } of allCurves(trained)) {
+        const offset = metric === "num_tokens" ? tokensBefore : 0
         step.forEach((at, index) =>
           rows.push({
             policy: config.label,
             policy_id: trained.policy_id,
             step: before + at,
             metric,
-            value: value[index] ?? Number.NaN
+            value: offset + (value[index] ?? Number.NaN)
           })
         )
       }
       before += trained.steps
+      tokensBefore += trained.curves.find(({ metric }) => metric === "num_tokens")?.value.at(-1) ?? 0
     }
     return rows
   })

@@ -5,7 +5,7 @@ import { comparison } from "./comparison.ts"
 
 export default comparison("ppo", ({ heldOut, sft, train }) => {
   const rewardModel = RewardModel(
-    { batch_pairs: 16, epochs: 3, learning_rate: 1e-4, evaluate_every_steps: 6 },
+    { batch_pairs: 16, epochs: 3, learning_rate: 2e-4, evaluate_every_steps: 6 },
     { policy: sft, pairs: train, held_out: [heldOut] }
   )
   const policies = rounds.all(3, sft, (policy, round) => {

@@ -32,8 +32,12 @@ describe("training-curve", () => {
   it.effect("is a row per step and metric, and counts on over several trainings", () =>
     Effect.gen(function*() {
       const policies = [
-        yield* trained(digest("a"), [1, 0.5], { "rewards/margins": { 1: 0, 2: 3 }, eval_loss: { 0: 4, 2: 5 } }),
-        yield* trained(digest("b"), [0.25], { eval_loss: { 0: 5, 1: 6 } })
+        yield* trained(digest("a"), [1, 0.5], {
+          "rewards/margins": { 1: 0, 2: 3 },
+          eval_loss: { 0: 4, 2: 5 },
+          num_tokens: { 1: 10, 2: 25 }
+        }),
+        yield* trained(digest("b"), [0.25], { eval_loss: { 0: 5, 1: 6 }, num_tokens: { 1: 7 } })
       ]
       const curve = yield* runPure(TrainingCurve, Curve, { label: "dpo" }, { policies })
       const of = (name: string) =>
@@ -41,6 +45,7 @@ describe("training-curve", () => {
       expect(of("loss")).toEqual([[1, 1], [2, 0.5], [3, 0.25]])
       expect(of("grad_norm")).toEqual([[1, 2], [2, 1], [3, 0.5]])
       expect(of("learning_rate")).toEqual([[1, 0.5], [2, 0.5], [3, 0.5]])
+      expect(of("num_tokens")).toEqual([[1, 10], [2, 25], [3, 32]])
       expect(of("rewards/margins")).toEqual([[1, 0], [2, 3]])
       expect(of("eval_loss")).toEqual([[0, 4], [2, 5], [2, 5], [3, 6]])
       expect(curve.rows().at(-1)).toMatchObject({ policy: "dpo", policy_id: digest("b") })

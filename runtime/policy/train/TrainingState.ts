@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
 import { createHash, randomUUID } from "node:crypto"
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
@@ -23,24 +24,37 @@ export interface TrainingState {
   readonly state: ReadonlyMap<string, TensorData>
 }
 
+/** JSON has no infinities and no NaN, which a metric, or the loss of held-out items, may be. */
+const Written = Schema.Union([Schema.Finite, Schema.Literals(["Infinity", "-Infinity", "NaN"])]).pipe(
+  Schema.decodeTo(
+    Schema.Number,
+    SchemaTransformation.transform({
+      decode: Number,
+      encode: (value) => Number.isFinite(value) ? value : value > 0 ? "Infinity" : value < 0 ? "-Infinity" : "NaN"
+    })
+  )
+)
+const Metrics = Schema.Record(Schema.String, Written)
+
 const Step = Schema.Struct({
   step: Schema.Int,
   totalSteps: Schema.Int,
   loss: Schema.Finite,
   gradNorm: Schema.Finite,
-  metrics: Schema.Record(Schema.String, Schema.Number),
+  metrics: Metrics,
   learningRate: Schema.Finite,
   tokens: Schema.Int
 })
 const Evaluated = Schema.Struct({
   step: Schema.Int,
-  loss: Schema.Finite,
-  metrics: Schema.Record(Schema.String, Schema.Number)
+  loss: Written,
+  metrics: Metrics
 })
 const Description = Schema.fromJsonString(
   Schema.Struct({ digest: Schema.String, steps: Schema.Array(Step), evaluations: Schema.Array(Evaluated) })
 )
 const decode = Schema.decodeUnknownResult(Description)
+const encode = Schema.encodeSync(Description)
 
 const DESCRIPTION = "training.json"
 const TENSORS = "state.safetensors"
@@ -116,7 +130,7 @@ export const writeTrainingState = Effect.fn("TrainingState.write")(function*(
       new Map([...state].map(([name, { data, dims }]) => [name, { dtype: "F32" as const, shape: dims, data }]))
     )
     yield* attempt(directory, async () => {
-      await writeFile(join(temporary, DESCRIPTION), JSON.stringify({ digest, steps, evaluations }), { flush: true })
+      await writeFile(join(temporary, DESCRIPTION), encode({ digest, steps, evaluations }), { flush: true })
       await rm(join(directory, name), { recursive: true, force: true })
       await rename(temporary, join(directory, name))
       for (const other of await readdir(directory)) {

@@ -50,6 +50,18 @@ layer(Sessions.layer)("evaluations of a training", (it) => {
       expect(resumed.bytes.equals(whole.bytes)).toBe(true)
     }))
 
+  it.effect("that are beyond all numbers do not keep a training from going on", () =>
+    Effect.gen(function*() {
+      // In float32 the product of weight and negative log-prob overflows.
+      const beyond = step(1).map((item) => ({ ...item, values: { weight: [3e38] } }))
+      const request = { ...evaluated, evaluate: { objective: weightedNll, items: beyond, everySteps: 4 } }
+      const directory = yield* temporary
+      yield* stopAfter(request, directory, 4)
+      const { evaluations, first } = yield* continueFrom(request, directory)
+      expect(first).toBe(5)
+      expect(evaluations.map(({ loss }) => loss)).toEqual([Infinity, Infinity, Infinity])
+    }))
+
   it.effect("have no dropout, and are shared by several workers", () =>
     Effect.gen(function*() {
       const { config } = yield* openPolicy(checkpoint, "cpu")
