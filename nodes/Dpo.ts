@@ -15,25 +15,15 @@ import * as Schema from "effect/Schema"
 import { Node } from "gemflow"
 import { Policy } from "gemflow/artifacts"
 import { devicesOf } from "./config/Devices.ts"
-import { optional, Positive } from "./config/Field.ts"
-import { pairFields, pairInputs, trainOnPairs } from "./pairs/TrainOnPairs.ts"
-
-const MislabelledShare = Schema.Finite.check(
-  Schema.isBetween({ minimum: 0, maximum: 0.5, exclusiveMaximum: true }, { expected: "a number from 0 to below 0.5" })
-)
+import { dpoFields } from "./config/Dpo.ts"
+import { pairFields, pairInputs, trainOnSequences } from "./pairs/TrainOnPairs.ts"
 
 export const Dpo = Node.make("dpo", {
   doc:
     "Direct preference optimisation: makes chosen responses likelier than rejected ones, against a reference policy.",
   module: import.meta.url,
   config: Schema.Struct({
-    beta: optional(Positive, 0.1, "How closely the policy is held to the reference: 0.1 in the paper and in TRL."),
-    label_smoothing: optional(
-      MislabelledShare,
-      0,
-      "e, the chance that a pair is labelled the wrong way round (Mitchell 2023): the loss is then "
-        + "-(1 - e) log sigmoid(m) - e log sigmoid(-m)."
-    ),
+    ...dpoFields,
     ...pairFields
   }),
   inputs: pairInputs,
@@ -44,6 +34,6 @@ export const Dpo = Node.make("dpo", {
   run: Effect.fn("Dpo.run")(function*(context) {
     const { dpo } = yield* Effect.promise(() => import("../runtime/policy/loss/Dpo.ts"))
     const { beta, label_smoothing: labelSmoothing } = context.config
-    return yield* trainOnPairs(context, dpo({ beta, labelSmoothing, distributions: true }), "dpo")
+    return yield* trainOnSequences(context, dpo({ beta, labelSmoothing, distributions: true }), "dpo")
   })
 })

@@ -15,7 +15,7 @@ import { Node } from "gemflow"
 import { Policy } from "gemflow/artifacts"
 import { devicesOf } from "./config/Devices.ts"
 import { optional, Positive } from "./config/Field.ts"
-import { pairFields, pairInputs, trainOnPairs } from "./pairs/TrainOnPairs.ts"
+import { pairFields, pairInputs, trainOnSequences } from "./pairs/TrainOnPairs.ts"
 
 export const Ipo = Node.make("ipo", {
   doc: "Identity preference optimisation: pulls the difference of chosen and rejected responses to a fixed margin.",
@@ -31,6 +31,6 @@ export const Ipo = Node.make("ipo", {
   devices: devicesOf,
   run: Effect.fn("Ipo.run")(function*(context) {
     const { ipo } = yield* Effect.promise(() => import("../runtime/policy/loss/Ipo.ts"))
-    return yield* trainOnPairs(context, ipo({ beta: context.config.beta, distributions: true }), "ipo")
+    return yield* trainOnSequences(context, ipo({ beta: context.config.beta, distributions: true }), "ipo")
   })
 })

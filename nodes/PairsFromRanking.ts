@@ -42,7 +42,7 @@ export const PairsFromRanking = Node.make("pairs-from-ranking", {
     const candidate = byCandidate(inputs.candidates.rows(), { asked: "ranking", lacking: "candidates" })
     const rows: Array<TableType.Row<typeof PreferenceSequences>> = []
     for (const [prompt_id, group] of byPrompt(inputs.ranking.rows())) {
-      for (const [best, worst] of bestAgainstWorst(group, config.pairs)) {
+      for (const [best, worst] of bestAgainstWorst(group, ({ rank }) => rank, config.pairs)) {
         const [chosen, rejected] = [yield* candidate(best.candidate_id), yield* candidate(worst.candidate_id)]
         if (chosen.tokens.join() === rejected.tokens.join()) continue
         rows.push({

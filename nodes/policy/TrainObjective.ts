@@ -22,7 +22,16 @@ export interface TrainingOptions {
     readonly saveEverySteps: number
   }
   /** The node that trains, as the row says it. */
-  readonly origin: "pretrain" | "reflective-sft" | "update" | "dpo" | "ipo" | "pro" | "ppo" | "reward-model"
+  readonly origin:
+    | "pretrain"
+    | "reflective-sft"
+    | "update"
+    | "dpo"
+    | "ipo"
+    | "pro"
+    | "ppo"
+    | "reward-model"
+    | "pairwise-update"
   /** Training sequences that were cut to the context. */
   readonly truncated: number
   /** Metrics of each step that are known before it is taken. */

@@ -68,7 +68,7 @@ describe("pairs-from-ranking", () => {
     }))
 
   it("has nothing to pair in a group of one", () => {
-    expect(bestAgainstWorst([{ rank: 1 }], 3)).toEqual([])
-    expect(bestAgainstWorst([3, 1, 2].map((rank) => ({ rank })), 3)).toEqual([[{ rank: 1 }, { rank: 3 }]])
+    expect(bestAgainstWorst([1], (rank) => rank, 3)).toEqual([])
+    expect(bestAgainstWorst([3, 1, 2], (rank) => rank, 3)).toEqual([[1, 3]])
   })
 })

@@ -20,6 +20,7 @@ import {
   EvaluateAnswers,
   EvaluatePreferences,
   Filter,
+  PairwiseUpdate,
   Rank,
   ReflectiveSft,
   Sample,
@@ -222,6 +223,24 @@ layer(Layer.provideMerge(Given.layer, inTemporaryStore))("with a policy", (it) =
           .toContain(`Candidate ${candidate_id} has an advantage but is not among the candidates`)
       }))
   })
+
+  it.effect("pairwise-update, in update's place, prefers each prompt's best candidate over its worst", () =>
+    Effect.gen(function*() {
+      const { candidates, policy } = yield* Given
+      const advantages = yield* judged(candidates)
+      const config = { learning_rate: 0.003, epochs: 4, label_smoothing: 0 }
+      const updated = only(yield* runNode(PairwiseUpdate, Policy, config, { policy, candidates, advantages }))
+      expect(updated).toMatchObject({ origin: "pairwise-update", steps: 4 })
+      // The reference is what sampling recorded: before the first step it is the policy.
+      expect(updated.step_loss[0]).toBeCloseTo(Math.LN2, 4)
+      const curve = (name: string) => updated.curves.find(({ metric }) => metric === name)?.value ?? []
+      expect(curve("rewards/margins")[3]).toBeGreaterThan(0.01)
+      const byReward = (prompt: string) =>
+        advantages.rows().filter(({ prompt_id }) => prompt_id === prompt).toSorted((a, b) => b.reward - a.reward)
+      const logProbs = new Map(candidates.rows().map((row) => [row.candidate_id, sum(row.token_log_prob)]))
+      const best = ["a", "b"].map((prompt) => logProbs.get(byReward(prompt)[0]?.candidate_id ?? "") ?? Number.NaN)
+      expect(curve("logps/chosen")[0]).toBeCloseTo(sum(best) / 2, 2)
+    }))
 
   describe("reflective-sft and the evaluations", () => {
     const evaluate = <T extends TableType.Any>(
