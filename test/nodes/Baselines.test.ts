@@ -4,39 +4,29 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { TableType } from "gemflow"
 import {
-  ArtifactStore,
   Candidates,
   Policy,
   PreferenceSequences as Sequences,
   RankedResponses as Responses,
   Ranking,
-  ReferenceLogProbs,
   RewardScores
 } from "gemflow/artifacts"
 import {
   Checkpoint,
   Dpo,
   Ipo,
-  Ppo,
   PreferenceSequences,
   Pro,
   RankedResponses,
-  ReferenceLogProbs as ScoreByReference,
   ReflectiveSft,
   RewardModel,
   RewardScore,
   Sample
 } from "gemflow/nodes"
-import { fileURLToPath } from "node:url"
 import { Table } from "../../artifacts/Table.ts"
-import { baselines, curveOf, expectCurves, expectNear } from "./baselineReference.ts"
+import { baselineCheckpoint, baselines, curveOf, expectCurves, expectNear, only, pairsOf } from "./baselineReference.ts"
 import { runNode, services, temporaryDirectory } from "./runNode.ts"
-import { messageOf, pairsTable } from "./tables.ts"
-
-const checkpoint = fileURLToPath(new URL("../fixtures/policy/llama3", import.meta.url))
-
-const asPairs = (pairs: typeof baselines.pairs) =>
-  pairsTable(pairs.map(({ prompt, ...responses }) => ({ ...responses, prompt: [{ role: "user", content: prompt }] })))
+import { messageOf } from "./tables.ts"
 
 /** The pairs of the reference, encoded and scored by the policy that training starts from. */
 class Given extends Context.Service<Given, {
@@ -47,21 +37,15 @@ class Given extends Context.Service<Given, {
   static readonly layer = Layer.effect(
     Given,
     Effect.gen(function*() {
-      const policy = yield* runNode(Checkpoint, Policy, { path: checkpoint })
+      const policy = yield* runNode(Checkpoint, Policy, { path: baselineCheckpoint })
       const encoded = (pairs: typeof baselines.pairs) =>
         Effect.flatMap(
-          asPairs(pairs),
+          pairsOf(pairs),
           (pairs) => runNode(PreferenceSequences, Sequences, {}, { reference: policy, pairs })
         )
       return { policy, pairs: yield* encoded(baselines.pairs), heldOut: yield* encoded(baselines.held_out) }
     })
   )
-}
-
-const only = <T extends TableType.Any>(table: Table<T>): TableType.Row<T> => {
-  const [row, ...others] = table.rows()
-  if (row === undefined || others.length > 0) throw new Error(`expected one row, found ${table.numRows}`)
-  return row
 }
 
 const training = { ...baselines.optimiser, epochs: baselines.epochs, evaluate_every_steps: 2 }
@@ -88,7 +72,7 @@ layer(Layer.provideMerge(Given.layer, inTemporaryStore))("the baselines", (it) =
     it.effect("cuts to max_length, both responses after the same prompt, and says so", () =>
       Effect.gen(function*() {
         const { policy } = yield* Given
-        const pairs = yield* asPairs(baselines.pairs)
+        const pairs = yield* pairsOf(baselines.pairs)
         const cut = yield* runNode(PreferenceSequences, Sequences, { max_length: 20 }, { reference: policy, pairs })
         const [first, second, third] = cut.rows()
         expect([first?.prompt_tokens.length, first?.rejected_tokens.length, first?.truncated]).toEqual([7, 13, true])
@@ -156,7 +140,7 @@ layer(Layer.provideMerge(Given.layer, inTemporaryStore))("the baselines", (it) =
       const adapted = yield* runNode(Dpo, Policy, config, { policy, pairs })
       expect(only(adapted)).toMatchObject({ checkpoint: only(policy).checkpoint, origin: "dpo" })
       expect(only(adapted).adapter).not.toBe(null)
-      const texts = yield* asPairs(baselines.pairs)
+      const texts = yield* pairsOf(baselines.pairs)
       const scored = (config: object) =>
         runNode(PreferenceSequences, Sequences, config, { reference: adapted, pairs: texts })
       expect((yield* scored({ without_adapter: true })).rows()).toEqual(pairs.rows())
@@ -169,7 +153,7 @@ layer(Layer.provideMerge(Given.layer, inTemporaryStore))("the baselines", (it) =
   it.effect("reflective-sft looks at held-out pairs as dpo would", () =>
     Effect.gen(function*() {
       const { heldOut, policy } = yield* Given
-      const pairs = yield* asPairs(baselines.pairs)
+      const pairs = yield* pairsOf(baselines.pairs)
       const config = { epochs: 3, learning_rate: 0.002, evaluate_every_steps: 2 }
       const sft = yield* runNode(ReflectiveSft, Policy, config, { policy, pairs, held_out: [heldOut] })
       expect(only(sft).curves.find(({ metric }) => metric === "eval_loss")?.step).toEqual(Int32Array.of(0, 2, 3))
@@ -205,7 +189,7 @@ layer(Layer.provideMerge(Given.layer, inTemporaryStore))("the baselines", (it) =
       Effect.gen(function*() {
         const { policy } = yield* Given
         const { candidates, ranking } = yield* candidatesOf
-        const pairs = yield* asPairs(baselines.pairs)
+        const pairs = yield* pairsOf(baselines.pairs)
         const tables = { policy, pairs, candidates: [candidates], ranking: [ranking] }
         return yield* runNode(RankedResponses, Responses, config, tables)
       })
@@ -245,7 +229,7 @@ layer(Layer.provideMerge(Given.layer, inTemporaryStore))("the baselines", (it) =
     it.effect("takes TRL's steps, and scores what was sampled", () =>
       Effect.gen(function*() {
         const { policy } = yield* Given
-        const [pairs, heldOut] = [yield* asPairs(baselines.pairs), yield* asPairs(baselines.held_out)]
+        const [pairs, heldOut] = [yield* pairsOf(baselines.pairs), yield* pairsOf(baselines.held_out)]
         const config = { ...training, ...baselines.reward.config }
         const model = yield* runNode(RewardModel, Policy, config, { policy, pairs, held_out: [heldOut] })
         expectCurves(only(model), baselines.reward)
@@ -270,97 +254,6 @@ layer(Layer.provideMerge(Given.layer, inTemporaryStore))("the baselines", (it) =
           .toContain(
             "Open a reward model"
           )
-      }))
-  })
-
-  describe("ppo", () => {
-    type Response = typeof baselines.ppo.responses[number]
-    const rollouts = (change: (response: Response) => Response = (response) => response) =>
-      Effect.gen(function*() {
-        const rows = baselines.ppo.responses.map(change).map((response, candidate) => ({
-          candidate_id: `${response.prompt_id}:${candidate}`,
-          prompt_id: response.prompt_id,
-          candidate,
-          prompt: [],
-          prompt_tokens: Int32Array.from(response.prompt),
-          prompt_truncated: false,
-          tokens: Int32Array.from(response.tokens),
-          token_text: [],
-          text: "",
-          token_log_prob: Float32Array.from(response.log_probs),
-          token_entropy: Float32Array.from(response.log_probs),
-          finished: response.finished,
-          score: response.score,
-          score_sd: 0,
-          reference_log_prob: Float32Array.from(response.reference)
-        }))
-        return {
-          candidates: yield* Table.fromRows(Candidates, rows),
-          scores: yield* Table.fromRows(RewardScores, rows),
-          reference: yield* Table.fromRows(ReferenceLogProbs, rows)
-        }
-      })
-    const { evaluate_every_steps: _, ...optimiser } = training
-    const config = { ...optimiser, ...baselines.ppo.config }
-
-    it.effect("takes TRL's steps: advantages, clipping, values and metrics", () =>
-      Effect.gen(function*() {
-        const { policy } = yield* Given
-        const trained = yield* runNode(Ppo, Policy, config, { policy, ...(yield* rollouts()) })
-        expectCurves(only(trained), baselines.ppo)
-        expect(curveOf(trained, "val/ratio")[0]).toBeCloseTo(1, 5)
-      }))
-
-    it.effect("whose rewards are equal and whose KL is 0 moves values alone, and they go on to the next round", () =>
-      Effect.gen(function*() {
-        const { policy } = yield* Given
-        // Without a discount all returns, and so all advantages, are the one score.
-        const flat = { ...config, kl_coefficient: 0, gamma: 1, lambda: 1, epochs: 2, learning_rate: 0.01 }
-        const given = yield* rollouts((response) => ({ ...response, score: 0.5 }))
-        const first = yield* runNode(Ppo, Policy, flat, { policy, ...given })
-        for (const loss of curveOf(first, "loss/policy_avg")) expect(Math.abs(loss)).toBeLessThan(1e-6)
-        const [before, after] = curveOf(first, "loss/value_avg")
-        expectNear("value loss", before, 0.5 * 0.25)
-        expect(after).toBeLessThan(before ?? 0)
-        const still = yield* runNode(Ppo, Policy, { ...flat, value_coefficient: 0 }, { policy, ...given })
-        const logProbs = (reference: Table<typeof Policy>) =>
-          Effect.map(
-            runNode(ScoreByReference, ReferenceLogProbs, {}, { reference, candidates: given.candidates }),
-            (table) => table.rows().flatMap(({ reference_log_prob }) => [...reference_log_prob])
-          )
-        expect(yield* logProbs(still)).toEqual(yield* logProbs(policy))
-
-        // The second round's old values are those of the head that the first trained: its first value loss is not that of zeros.
-        const second = yield* runNode(Ppo, Policy, { ...flat, epochs: 1 }, { policy: first, ...given })
-        expect(curveOf(second, "loss/value_avg")[0]).toBeLessThan(before ?? 0)
-      }))
-
-    it.effect("refuses tables that are not of the same candidates", () =>
-      Effect.gen(function*() {
-        const { policy } = yield* Given
-        const given = yield* rollouts()
-        const none = yield* Table.fromRows(Candidates, [])
-        expect(yield* messageOf(runNode(Ppo, Policy, config, { policy, ...given, candidates: none }))).toContain(
-          "is in scores and not in candidates"
-        )
-        const { reference } = yield* rollouts((response) => ({ ...response, reference: response.reference.slice(1) }))
-        expect(yield* messageOf(runNode(Ppo, Policy, config, { policy, ...given, reference }))).toContain(
-          "has 5 tokens, and reference 4 log-probs"
-        )
-      }))
-
-    it.effect("keeps its value head beside the policy, which stays a policy", () =>
-      Effect.gen(function*() {
-        const { policy } = yield* Given
-        const trained = yield* runNode(Ppo, Policy, { ...config, epochs: 1 }, { policy, ...(yield* rollouts()) })
-        const store = yield* ArtifactStore
-        expect(yield* store.directoryPath(only(trained).checkpoint)).toBeTruthy()
-        const pairs = yield* asPairs(baselines.pairs)
-        const sampled = yield* runNode(Sample, Candidates, { candidates: 2, max_new_tokens: 4 }, {
-          policy: trained,
-          pairs
-        })
-        expect(sampled.numRows).toBe(6)
       }))
   })
 })

@@ -3,8 +3,10 @@ import { expect } from "@effect/vitest"
 import * as Schema from "effect/Schema"
 import type { TableType } from "gemflow"
 import type { Policy } from "gemflow/artifacts"
+import { fileURLToPath } from "node:url"
 import type { Table } from "../../artifacts/Table.ts"
 import { readFixture } from "./readFixture.ts"
+import { pairsTable } from "./tables.ts"
 
 const Numbers = Schema.Array(Schema.Finite)
 const Metrics = Schema.Record(Schema.String, Schema.Finite)
@@ -52,6 +54,12 @@ export const baselines = readFixture(
 
 const Expected = Schema.Struct(Trained)
 
+/** The policy that all trainings of it start from. */
+export const baselineCheckpoint = fileURLToPath(new URL("../fixtures/policy/llama3", import.meta.url))
+
+export const pairsOf = (pairs: typeof baselines.pairs) =>
+  pairsTable(pairs.map(({ prompt, ...responses }) => ({ ...responses, prompt: [{ role: "user", content: prompt }] })))
+
 /** Equal to four digits, or to 2e-5 where nearly 0. */
 export const expectNear = (name: string, found: number | undefined, expected: number) => {
   const difference = Math.abs((found ?? Number.NaN) - expected)
@@ -94,3 +102,10 @@ export const curveOf = (
   policy: Table<typeof Policy>,
   metric: string
 ): ReadonlyArray<number> => [...(policy.rows()[0]?.curves.find((curve) => curve.metric === metric)?.value ?? [])]
+
+/** The one row of a table. */
+export const only = <T extends TableType.Any>(table: Table<T>): TableType.Row<T> => {
+  const [row, ...others] = table.rows()
+  if (row === undefined || others.length > 0) throw new Error(`expected one row, found ${table.numRows}`)
+  return row
+}
