@@ -1,6 +1,6 @@
 /** Parts of tables, and tables from parts. Loads Arrow. */
 import * as Arrow from "apache-arrow"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import { Table } from "./Table.ts"
 import type { TableMismatch } from "./TableMismatch.ts"
 import type * as TableType from "./TableType.ts"

@@ -74,7 +74,7 @@ export const traceCommand = Command.make("trace", {
   )
 
 /** The columns' descriptions are for the text alone. */
-const withoutTypes = ({ columns: _, links, ...row }: ShownRow): object => ({
+const withoutTypes = ({ columns: _columns, links, ...row }: ShownRow): object => ({
   ...row,
   links: links.map((link) => ({ ...link, rows: link.rows.map(withoutTypes) }))
 })

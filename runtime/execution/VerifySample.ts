@@ -140,12 +140,12 @@ const compare = Effect.fnUntraced(function*(
   if (again.made.digest === output) return undefined
   const stored = yield* store.describe(output)
   const names = Object.keys(again.made.columns)
-  const differing = names.filter((name) => again.made.columns[name] !== stored.columns[name])
+  const differing = new Set(names.filter((name) => again.made.columns[name] !== stored.columns[name]))
   const type = instance.node.output
   const [before, after] = [yield* store.get(type, output), yield* again.store.get(type, again.made.digest)]
   const drift = tableDrift(type, before, after)
   // Columns whose digests are equal are equal: nothing else may be reported of them.
-  return { ...drift, columns: drift.columns.filter(({ column }) => differing.includes(column)) }
+  return { ...drift, columns: drift.columns.filter(({ column }) => differing.has(column)) }
 })
 
 /** So many of the items, at random and without repeating one, in the order in which they stand. */

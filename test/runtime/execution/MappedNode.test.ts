@@ -143,7 +143,7 @@ describe("a mapped node", () => {
       Effect.gen(function*() {
         const catalog = yield* Catalog
         const { events } = yield* runPipeline(words)
-        const [finished] = events.filter((event) => event.type === "NodeFinished" && event.node === "shout")
+        const finished = events.find((event) => event.type === "NodeFinished" && event.node === "shout")
         const key = finished?.type === "NodeFinished" ? finished.key ?? "" : ""
         const parts = yield* catalog.partitions(key)
         expect(parts.length).toBe(partitions(events, "shout").length)

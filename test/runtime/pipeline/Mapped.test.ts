@@ -21,7 +21,7 @@ describe("map", () => {
   })
 
   it("names an input with one table, columns of it, and a size", () => {
-    const make = (map: object) => () => Node.make("mapped", { ...base, ...{ map: map as never } })
+    const make = (map: object) => () => Node.make("mapped", { ...base, map: map as never })
     expect(make({ over: "pairs", by: "prompt_id" })).toThrow(
       /Mapped\.test\.ts: node mapped: map\.over is "pairs", but it has to be an input that takes one table \(words\)/
     )
@@ -35,11 +35,11 @@ describe("map", () => {
 
   it("is checked by the compiler", () => {
     // @ts-expect-error there is no such input
-    expect(() => Node.make("mapped", { ...base, map: { over: "pairs", by: "prompt_id" } })).toThrow()
+    expect(() => Node.make("mapped", { ...base, map: { over: "pairs", by: "prompt_id" } })).toThrow(/map\.over/)
     // @ts-expect-error there is no such column
-    expect(() => Node.make("mapped", { ...base, map: { over: "words", by: "pair_id" } })).toThrow()
+    expect(() => Node.make("mapped", { ...base, map: { over: "words", by: "pair_id" } })).toThrow(/map\.by/)
     // @ts-expect-error an input of many tables is not cut
-    expect(() => Node.make("mapped", { ...base, map: { over: "others", by: "word" } })).toThrow()
+    expect(() => Node.make("mapped", { ...base, map: { over: "others", by: "word" } })).toThrow(/map\.over/)
   })
 })
 

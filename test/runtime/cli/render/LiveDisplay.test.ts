@@ -120,7 +120,9 @@ describe("the live display", () => {
       durationMs: 1
     })
     frame(1000)
-    expect((await terminal.lines()).at(-2)).toBe("▸ sample  ██████░░░░░░  2/4 partitions  1 cached  10/s  0 s left  1 s")
+    expect((await terminal.lines()).at(-2)).toBe(
+      "▸ sample  ██████░░░░░░  2/4 partitions  1 cached  10/s  0 s left  1 s"
+    )
     live.close()
   })
 

@@ -76,7 +76,7 @@ export const apply = (state: State, { at, to, what }: Edit): State => {
   switch (what) {
     case "config":
       // 3 stands for the default, which is 1.
-      return onNode(({ k: _, ...node }) => to % 4 === 3 ? node : { ...node, k: to % 4 })
+      return onNode(({ k: _k, ...node }) => to % 4 === 3 ? node : { ...node, k: to % 4 })
     case "speed":
       return onNode((node) => ({ ...node, speed: to }))
     case "times":
