@@ -1,7 +1,6 @@
 /** Writes tables as Arrow IPC files: uncompressed, buffers aligned, so that any Arrow library can map and use them. */
 import * as Arrow from "apache-arrow"
 import { createHash } from "node:crypto"
-import type { FileHandle } from "node:fs/promises"
 import { digestJson } from "./CanonicalJson.ts"
 import type * as Column from "./Column.ts"
 import type { BatchLayout, TableFile, TableLayout } from "./Manifest.ts"
@@ -9,9 +8,14 @@ import { storedColumns } from "./StoredColumn.ts"
 import type { Table } from "./Table.ts"
 import type * as TableType from "./TableType.ts"
 
+/** Where the bytes of a file go, one after the other. */
+export interface Sink {
+  readonly writeFile: (bytes: Uint8Array) => Promise<void>
+}
+
 /** Writes a table, and says where in the file its columns are. */
 export const writeArrowFile = async <T extends TableType.Any>(
-  handle: FileHandle,
+  handle: Sink,
   table: Table<T>
 ): Promise<TableFile> => {
   const writer = new LayoutWriter(Object.values(table.type.columns))
@@ -114,11 +118,11 @@ const sum = (shapes: ReadonlyArray<Shape>): Shape =>
 /** Gathers small pieces, of which an Arrow file has many, into writes worth a call. */
 class GatheringFile {
   position = 0
-  readonly #handle: FileHandle
+  readonly #handle: Sink
   #gathered: Array<Uint8Array> = []
   #bytes = 0
 
-  constructor(handle: FileHandle) {
+  constructor(handle: Sink) {
     this.#handle = handle
   }
 

@@ -42,8 +42,10 @@ export const makeStore = (
     for (const directory of manifest.directories) yield* directories.touch(directory)
     // Who cleans up the store may have taken it away in the moment before it was touched.
     for (let attempt = 0; attempt < 3; attempt++) {
-      yield* tables.touch(digest)
-      if (!(yield* tables.verify(digest))) yield* tables.write(digest, manifest, table)
+      if (!(yield* tables.touch(digest)) || !(yield* tables.verify(digest))) {
+        const written = yield* tables.write(digest, manifest, table)
+        if (written !== undefined) return written
+      }
       const stored = yield* Effect.catchTag(tables.describe(digest), "ArtifactAbsent", () => Effect.undefined)
       if (stored !== undefined) return stored
     }

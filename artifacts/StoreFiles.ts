@@ -9,6 +9,7 @@
  */
 import * as Effect from "effect/Effect"
 import { randomUUID } from "node:crypto"
+import { utimesSync } from "node:fs"
 import * as fs from "node:fs/promises"
 import * as path from "node:path"
 import { errorCode, StoreError } from "./StoreError.ts"
@@ -59,7 +60,7 @@ export const withTemporary = <A, E>(
         .pipe(Effect.ignore)
   )
 
-/** Writes a new file and flushes it. */
+/** Writes a new file and flushes it. What is small need not be: see WriteSmallTable.ts. */
 export const writeFlushed = async <A>(file: string, write: (handle: fs.FileHandle) => Promise<A>): Promise<A> => {
   const handle = await fs.open(file, "wx")
   try {
@@ -113,12 +114,22 @@ export const quarantine = (root: string, files: ReadonlyArray<string>): Effect.E
 
 /**
  * Notes that something stored is wanted now, by the time of its last change. Who cleans up the store spares what was stored
- * or noted so a short while ago, as the row of the catalog that refers to it may still be on its way.
+ * or noted so a short while ago, as the row of the catalog that refers to it may still be on its way. Says whether it is
+ * there.
  */
-export const touch = (file: string): Effect.Effect<void, StoreError> =>
-  attemptExisting("write to the artifact store", file, async () => {
-    const now = new Date()
-    await fs.utimes(file, now, now)
+export const touch = (file: string): Effect.Effect<boolean, StoreError> =>
+  Effect.try({
+    try: () => {
+      const now = new Date()
+      try {
+        utimesSync(file, now, now)
+        return true
+      } catch (error) {
+        if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return false
+        throw error
+      }
+    },
+    catch: (cause) => new StoreError({ operation: "write to the artifact store", path: file, cause })
   })
 
 /** A file's bytes in one buffer of its own, also past the 2 GiB that `readFile` takes. */

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { statSync } from "node:fs"
 import * as fs from "node:fs/promises"
 import * as path from "node:path"
 import type { ArtifactRef } from "./ArtifactStore.ts"
@@ -10,22 +11,31 @@ import * as Column from "./Column.ts"
 import { StoredTable, TableLayout, type TableManifest } from "./Manifest.ts"
 import { columnsOf } from "./StoredColumn.ts"
 import { readManifest } from "./StoredManifest.ts"
-import { ArtifactAbsent, type StoreError } from "./StoreError.ts"
+import { ArtifactAbsent, StoreError } from "./StoreError.ts"
 import * as Files from "./StoreFiles.ts"
 import type { Table } from "./Table.ts"
 import type * as TableType from "./TableType.ts"
 
 /** What changes when a file is written again. */
 const stamp = (file: string) =>
-  Files.attemptExisting("read an artifact", file, async () => {
-    const { ino, mtimeMs, size } = await fs.stat(file)
-    return { size, text: `${ino} ${size} ${mtimeMs}` }
+  Effect.try({
+    try: () => {
+      const found = statSync(file, { throwIfNoEntry: false })
+      return found && { size: found.size, text: `${found.ino} ${found.size} ${found.mtimeMs}` }
+    },
+    catch: (cause) => new StoreError({ operation: "read an artifact", path: file, cause })
   })
 
 const decodeLayout = Schema.decodeUnknownOption(TableLayout)
 
 const storedTypes = (layout: TableLayout): ReadonlyArray<string> =>
   Object.entries(columnsOf(layout.columns)).map(([name, column]) => `${name} ${Column.render(column)}`)
+
+const reference = (digest: string, { file, manifest }: StoredTable): ArtifactRef => {
+  const columns = Object.fromEntries(manifest.columns.map(({ name, digest }) => [name, digest]))
+  const { directories, numRows, table } = manifest
+  return { digest, table, columns, numRows, bytes: file.bytes, directories }
+}
 
 export const tableStore = (root: string) => {
   const tablePath = (digest: string) => path.join(Files.objectPath(root, digest), "table.arrow")
@@ -55,10 +65,7 @@ export const tableStore = (root: string) => {
     })
 
   const describe = Effect.fn("ArtifactStore.describe")(function*(digest: string) {
-    const { file, manifest } = yield* locate(digest)
-    const columns = Object.fromEntries(manifest.columns.map(({ name, digest }) => [name, digest]))
-    const { directories, numRows, table } = manifest
-    return { digest, table, columns, numRows, bytes: file.bytes, directories } satisfies ArtifactRef
+    return reference(digest, yield* locate(digest))
   })
 
   /** The columns of a stored table, and where they are in its file. */
@@ -142,15 +149,37 @@ export const tableStore = (root: string) => {
       return sound === true
     })
 
-  /** Writes a table that is not there. If another process does so meanwhile, its table stays. */
+  /** Writes a table that is not there. Undefined when another process did so meanwhile: its table stays. */
   const write = <T extends TableType.Any>(
+    digest: string,
+    manifest: TableManifest,
+    table: Table<T>
+  ): Effect.Effect<ArtifactRef | undefined, StoreError> =>
+    Effect.gen(function*() {
+      const object = Files.objectPath(root, digest)
+      const small = yield* Effect.promise(() => import("./WriteSmallTable.ts"))
+      if (small.isSmall(table)) {
+        const file = yield* Files.attempt(
+          "write an artifact",
+          object,
+          () => small.writeSmallTable(root, object, manifest, table)
+        )
+        if (file !== undefined) return reference(digest, { manifest, file })
+        if (!(yield* verify(digest))) yield* quarantine(digest)
+        return undefined
+      }
+      yield* writeFlushed(object, digest, manifest, table)
+      return undefined
+    })
+
+  const writeFlushed = <T extends TableType.Any>(
+    object: string,
     digest: string,
     manifest: TableManifest,
     table: Table<T>
   ): Effect.Effect<void, StoreError> =>
     Effect.gen(function*() {
       const { writeArrowFile } = yield* Effect.promise(() => import("./ArrowFileWriter.ts"))
-      const object = Files.objectPath(root, digest)
       yield* Files.withTemporary(root, (temporary) =>
         Effect.gen(function*() {
           const move = Files.attempt("write an artifact", object, () => Files.moveDirectory(temporary, object))

@@ -23,6 +23,8 @@ import { type Shape, shapes, trivialNodes } from "./trivialNodes.ts"
 
 export interface NodesMeasurement {
   readonly executedMicroseconds: number
+  /** Of all cores; less than the above where the process waited for the disk or for others. */
+  readonly executedProcessorMicroseconds: number
   readonly cachedMicroseconds: number
   readonly peakBytes: number
 }
@@ -52,15 +54,19 @@ const measureHere = (shape: Shape, nodes: number): Effect.Effect<NodesMeasuremen
     yield* run(trivialNodes(shape, 100))
     const timed = Effect.gen(function*() {
       const begin = performance.now()
+      const used = process.cpuUsage()
       const { cached, executed, failures } = yield* run(whole)
       if (failures[0] !== undefined) return yield* Effect.fail<Error>(failures[0])
-      return { executed, cached, microseconds: (performance.now() - begin) * 1000 / nodes }
+      const { system, user } = process.cpuUsage(used)
+      const microseconds = (performance.now() - begin) * 1000 / nodes
+      return { executed, cached, microseconds, processorMicroseconds: (system + user) / nodes }
     })
     const cold = yield* timed
     const warm = yield* timed
     if (cold.executed < nodes - 100 || warm.cached !== nodes) return yield* Effect.fail(new Error("not as expected"))
     return {
       executedMicroseconds: cold.microseconds,
+      executedProcessorMicroseconds: cold.processorMicroseconds,
       cachedMicroseconds: warm.microseconds,
       peakBytes: process.resourceUsage().maxRSS * 1024
     }
@@ -69,6 +75,7 @@ const measureHere = (shape: Shape, nodes: number): Effect.Effect<NodesMeasuremen
 const Measured = Schema.fromJsonString(
   Schema.Struct({
     executedMicroseconds: Schema.Finite,
+    executedProcessorMicroseconds: Schema.Finite,
     cachedMicroseconds: Schema.Finite,
     peakBytes: Schema.Finite
   })
@@ -92,10 +99,15 @@ const main = async () => {
       console.log(JSON.stringify(await Effect.runPromise(measureHere(shape, nodes))))
       continue
     }
-    const { cachedMicroseconds, executedMicroseconds, peakBytes } = measureNodes(shape, nodes)
+    const { cachedMicroseconds, executedMicroseconds, executedProcessorMicroseconds, peakBytes } = measureNodes(
+      shape,
+      nodes
+    )
     const mebibytes = (peakBytes / 2 ** 20).toFixed(0)
     console.log(
-      `${shape.padEnd(8)} ${nodes} nodes: ${executedMicroseconds.toFixed(0)} us a node executed, `
+      `${shape.padEnd(8)} ${nodes} nodes: ${executedMicroseconds.toFixed(0)} us a node executed (${
+        executedProcessorMicroseconds.toFixed(0)
+      } us of processor), `
         + `${cachedMicroseconds.toFixed(0)} us cached, ${mebibytes} MiB`
     )
   }

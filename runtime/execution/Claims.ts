@@ -37,8 +37,16 @@ interface Answer {
   readonly owner: ClaimOwner | undefined
 }
 
-/** The claims of one run. What is left of them is given up with the scope, and with the process however that ends. */
-export const makeClaims = Effect.fn("Claims.makeClaims")(function*(store: string, run: string) {
+/**
+ * The claims of one run. What is left of them is given up with the scope, and with the process however that ends.
+ *
+ * @param afterwards does something once what the run has noted so far is in the catalog: before that no key is given up
+ */
+export const makeClaims = Effect.fn("Claims.makeClaims")(function*(
+  store: string,
+  run: string,
+  afterwards: (then: () => void) => void
+) {
   const attempt = <A>(work: () => A) =>
     Effect.try({
       try: work,
@@ -95,9 +103,11 @@ export const makeClaims = Effect.fn("Claims.makeClaims")(function*(store: string
           if (!ours) {
             return
           }
-          freed.push(key)
-          schedule()
-          end(key)
+          afterwards(() => {
+            freed.push(key)
+            schedule()
+            end(key)
+          })
         })
     )
   const end = (key: string) => {

@@ -18,7 +18,7 @@ import { isMapped, type MappedInstance, type MappedNode, mappedNode, sourceOf } 
 import { KeptLosingArtifacts, NodeFailure, sentence } from "./NodeFailure.ts"
 import { obtainAction, type Output } from "./Obtain.ts"
 import { partitionStream } from "./PartitionStream.ts"
-import { planningEnvironment, type PlanningOptions } from "./PlanningEnvironment.ts"
+import { type KnownOutput, planningEnvironment, type PlanningOptions } from "./PlanningEnvironment.ts"
 import type { Amounts } from "./Resources.ts"
 import { runRecorder } from "./RunRecorder.ts"
 
@@ -68,7 +68,7 @@ export const execute = Effect.fn("Executor.execute")(function*(options: RunOptio
     retries,
     stoppedBy
   })
-  const claims = yield* makeClaims(store.root, record.run)
+  const claims = yield* makeClaims(store.root, record.run, record.afterwards)
 
   const outcomes = new Map(instances.map(({ name }) => [name, Deferred.makeUnsafe<Outcome>()]))
   const outputs = new Map<string, Output>()
@@ -94,11 +94,26 @@ export const execute = Effect.fn("Executor.execute")(function*(options: RunOptio
     begun: MappedNode | undefined
   ) {
     const startedAt = yield* Clock.currentTimeMillis
-    const decision: Decision = yield* decide(instance, environment, (upstream) => outputs.get(upstream)?.columns)
+    let found: KnownOutput | undefined
+    const stored = (keyDigest: string) =>
+      Effect.map(environment.known(keyDigest), (known) => {
+        found = known
+        return known
+      })
+    const decision: Decision = yield* decide(
+      instance,
+      { ...environment, stored },
+      (upstream) => outputs.get(upstream)?.columns
+    )
     const key = present(decision.key, instance.name)
     const keyDigest = present(decision.keyDigest, instance.name)
     const inputs = inputsOf(instance)
     const reasons = because.length > 0 ? because : decision.reasons
+    if (found !== undefined && decision.status === "cached" && !isMapped(instance)) {
+      yield* record.cached(instance, keyDigest, found, inputs, startedAt)
+      outputs.set(instance.name, found)
+      return
+    }
     if (isMapped(instance)) {
       const found = environment.forced(instance) ? undefined : yield* environment.known(keyDigest)
       if (found?.present === true) yield* record.cached(instance, keyDigest, found, inputs, startedAt)

@@ -15,6 +15,7 @@ import { Devices } from "./Devices.ts"
 import type { Event, EventSink, PartitionFinished, RunFinished } from "./Event.ts"
 import type { Output } from "./Obtain.ts"
 import { renderReasons } from "./Reasons.ts"
+import { recordQueue } from "./RecordQueue.ts"
 import { newRunId } from "./RunId.ts"
 
 /** The artifacts that an instance reads. */
@@ -68,7 +69,8 @@ export const runRecorder = Effect.fn("RunRecorder.runRecorder")(function*(descri
   const runStartedAt = yield* Clock.currentTimeMillis
   const run = newRunId(runStartedAt)
   const statuses = new Map<string, ExecutionRow["status"]>()
-  const emit = (event: Event) => Effect.sync(() => sink(event))
+  const queue = yield* recordQueue(catalog)
+  const emit = (event: Event) => Effect.sync(() => queue.afterwards(() => sink(event)))
   const names = (instance: NodeInstance) => ({ node: instance.name, kind: instance.node.name })
 
   const row = (
@@ -126,11 +128,15 @@ export const runRecorder = Effect.fn("RunRecorder.runRecorder")(function*(descri
         output: digest,
         row_count: rows
       }
-      yield* catalog.record({ pipeline: pipeline.name, execution, inputs })
-      statuses.set(instance.name, "cached")
       const why = { reasons: [], details: [] }
       const event = { ...names(instance), key: keyDigest, digest, rows, durationMs: now - startedAt, ...why }
-      yield* emit({ type: "NodeFinished", status: "cached", ...event })
+      yield* queue.note({
+        record: { pipeline: pipeline.name, execution, inputs },
+        then: () => {
+          statuses.set(instance.name, "cached")
+          sink({ type: "NodeFinished", status: "cached", ...event })
+        }
+      })
     }
   )
 
@@ -147,16 +153,21 @@ export const runRecorder = Effect.fn("RunRecorder.runRecorder")(function*(descri
       const why = renderReasons(status === "executed" ? reasons : [])
       const { bytes, columns, digest, numRows: rows, table } = made
       const stored = { output: digest, row_count: rows, key_digest: keyDigest }
-      yield* catalog.record({
+      const record = {
         pipeline: pipeline.name,
         execution: { ...row(instance, status, startedAt, now), ...stored, reasons: why.details, device },
         inputs,
         action: { ...stored, key, type: table, bytes, columns, run, node: instance.name, created_at: now },
         partitions: partitions.map((partition, position) => ({ key_digest: keyDigest, position, ...partition }))
-      })
-      statuses.set(instance.name, status)
+      }
       const event = { ...names(instance), key: keyDigest, digest, rows, durationMs: now - startedAt, ...why }
-      yield* emit({ type: "NodeFinished", status, ...event })
+      yield* queue.note({
+        record,
+        then: () => {
+          statuses.set(instance.name, status)
+          sink({ type: "NodeFinished", status, ...event })
+        }
+      })
     }
   )
 
@@ -164,20 +175,27 @@ export const runRecorder = Effect.fn("RunRecorder.runRecorder")(function*(descri
     const created_at = yield* Clock.currentTimeMillis
     const { bytes, columns, digest, numRows: row_count, table } = made
     const stored = { output: digest, row_count, key_digest: keyDigest }
-    yield* catalog.recordAction({ ...stored, key, type: table, bytes, columns, run, node: instance.name, created_at })
+    const action = { ...stored, key, type: table, bytes, columns, run, node: instance.name, created_at }
+    yield* queue.note({ action, then: () => undefined })
   })
 
   const partitionFinished = (instance: NodeInstance, partition: FinishedPartition) =>
     emit({ type: "PartitionFinished", ...names(instance), ...partition })
 
-  const unfinished = Effect.fnUntraced(
-    function*(instance: NodeInstance, status: "failed" | "skipped", message: string, startedAt: number, now: number) {
-      statuses.set(instance.name, status)
-      const execution = { ...row(instance, status, startedAt, now), error: message }
-      // The node's failure is what matters; a catalog that cannot be written shows again at the end of the run.
-      yield* catalog.record({ pipeline: pipeline.name, execution, inputs: [] }).pipe(Effect.ignore)
-    }
-  )
+  const unfinished = (
+    instance: NodeInstance,
+    status: "failed" | "skipped",
+    message: string,
+    startedAt: number,
+    now: number
+  ) => {
+    statuses.set(instance.name, status)
+    const execution = { ...row(instance, status, startedAt, now), error: message }
+    // The node's failure is what matters; a catalog that cannot be written shows again at the end of the run.
+    return queue.note({ record: { pipeline: pipeline.name, execution, inputs: [] }, then: () => undefined }).pipe(
+      Effect.ignore
+    )
+  }
 
   const failed = Effect.fnUntraced(function*(instance: NodeInstance, message: string, startedAt: number) {
     const now = yield* Clock.currentTimeMillis
@@ -213,6 +231,7 @@ export const runRecorder = Effect.fn("RunRecorder.runRecorder")(function*(descri
     emit({ type: "NodeProgress", ...names(instance), ...progress })
 
   const finished = Effect.fnUntraced(function*(how: "completed" | "interrupted") {
+    const written = yield* Effect.exit(queue.flush)
     const now = yield* Clock.currentTimeMillis
     const count = (status: ExecutionRow["status"]) => [...statuses.values()].filter((each) => each === status).length
     const counts = { executed: count("executed"), cached: count("cached"), failed: count("failed") }
@@ -221,11 +240,13 @@ export const runRecorder = Effect.fn("RunRecorder.runRecorder")(function*(descri
     if (how === "interrupted") yield* emit({ type: "RunInterrupted", run })
     // Always the last event, also of a run whose end cannot be noted.
     yield* catalog.finishRun({ run, status, ...counts, finishedAt: now }).pipe(Effect.ensuring(emit(event)))
+    yield* written
     return event
   })
 
   return {
     run,
+    afterwards: queue.afterwards,
     started,
     waiting,
     retrying,

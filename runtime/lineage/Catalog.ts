@@ -70,8 +70,11 @@ export interface Service {
   readonly startRun: (run: RunRow) => Effect.Effect<void, CatalogError>
   readonly finishRun: (end: RunEnd) => Effect.Effect<void, CatalogError>
   readonly record: (record: Record) => Effect.Effect<void, CatalogError>
-  /** Notes what the key of a partition gave: an action, without an execution of a node. */
-  readonly recordAction: (action: ActionRow) => Effect.Effect<void, CatalogError>
+  /** As `record`, of several nodes at once; and what keys of partitions gave, actions without an execution of a node. */
+  readonly recordAll: (
+    records: ReadonlyArray<Record>,
+    partitionActions: ReadonlyArray<ActionRow>
+  ) => Effect.Effect<void, CatalogError>
   /** Of which partition actions the output of a mapped node's action consists, in order; none of another node's. */
   readonly partitions: (keyDigest: string) => Effect.Effect<ReadonlyArray<PartitionRow>, CatalogError>
   /** What a key gave, if it was ever executed. */
@@ -215,6 +218,21 @@ const service = (path: string, database: DatabaseSync): Service => {
     return statement(sql).all(...values).map((row): S["Type"] => decode(intact(row)))
   }
 
+  const write = ({ action, execution, inputs, partitions = [], pipeline }: Record) => {
+    if (action !== undefined) {
+      insert("actions", encodeAction(action), "OR REPLACE")
+      statement("DELETE FROM partitions WHERE key_digest = ?").run(action.key_digest)
+      for (const partition of partitions) insert("partitions", { ...partition })
+    }
+    insert("executions", encodeExecution(execution), "OR REPLACE")
+    const { key_digest, node, output, run } = execution
+    for (const input of inputs) insert("execution_inputs", { run, node, ...input }, "OR REPLACE")
+    if (key_digest !== null && output !== null) {
+      insert("latest_keys", { pipeline, node, key_digest }, "OR REPLACE")
+      for (const input of inputs) insert("derivations", { ...input, node, output, key_digest }, "OR IGNORE")
+    }
+  }
+
   return {
     path,
     startRun: (run) => attempt("note a new run", () => insert("runs", encodeRun(run))),
@@ -228,28 +246,18 @@ const service = (path: string, database: DatabaseSync): Service => {
           "UPDATE runs SET finished_at = ?, status = ?, executed = ?, cached = ?, failed = ?, checksum = ? WHERE run = ?"
         ).run(finishedAt, status, executed, cached, failed, rowChecksum(row), end.run)
       }),
-    recordAction: (action) =>
-      attempt(`note a partition of ${action.node}`, () => insert("actions", encodeAction(action), "OR REPLACE")),
     partitions: (keyDigest) =>
       attempt(
         "list the partitions of an action",
         () => all(PartitionRow, "SELECT * FROM partitions WHERE key_digest = ? ORDER BY position", keyDigest)
       ),
-    record: ({ action, execution, inputs, partitions = [], pipeline }) =>
-      attempt(`note the end of node ${execution.node}`, () =>
+    record: (record) =>
+      attempt(`note the end of node ${record.execution.node}`, () => transaction(database, () => write(record))),
+    recordAll: (records, partitionActions) =>
+      attempt(`note the end of ${records[0]?.execution.node ?? "a partition"}`, () =>
         transaction(database, () => {
-          if (action !== undefined) {
-            insert("actions", encodeAction(action), "OR REPLACE")
-            statement("DELETE FROM partitions WHERE key_digest = ?").run(action.key_digest)
-            for (const partition of partitions) insert("partitions", { ...partition })
-          }
-          insert("executions", encodeExecution(execution), "OR REPLACE")
-          const { key_digest, node, output, run } = execution
-          for (const input of inputs) insert("execution_inputs", { run, node, ...input }, "OR REPLACE")
-          if (key_digest !== null && output !== null) {
-            insert("latest_keys", { pipeline, node, key_digest }, "OR REPLACE")
-            for (const input of inputs) insert("derivations", { ...input, node, output, key_digest }, "OR IGNORE")
-          }
+          for (const action of partitionActions) insert("actions", encodeAction(action), "OR REPLACE")
+          records.forEach(write)
         })),
     action: (keyDigest) =>
       attempt("look up a key", () => first(ActionRow, "SELECT * FROM actions WHERE key_digest = ?", keyDigest)),
