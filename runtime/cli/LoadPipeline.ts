@@ -7,6 +7,7 @@ import { fileURLToPath, pathToFileURL } from "node:url"
 import { type Grid, isGrid } from "../pipeline/Grid.ts"
 import { exportedPipeline, type Pipeline } from "../pipeline/Pipeline.ts"
 import { witness } from "../start/Witness.ts"
+import { remark } from "./Output.ts"
 
 /** A pipeline file is missing, does not load, or does not make a pipeline. */
 export class PipelineNotLoaded extends Schema.TaggedError<PipelineNotLoaded>()("PipelineNotLoaded", {
@@ -48,13 +49,19 @@ export const loadPipeline = Effect.fn("LoadPipeline.loadPipeline")(function*(pat
       return witness()?.loading(file, load) ?? load()
     },
     catch: (cause) => new PipelineNotLoaded({ file, problem: explain(file, cause), cause })
-  })
+  }).pipe(Effect.raceFirst(stillLoading(file)))
   const pipeline = yield* Effect.try({
     try: () => exportedPipeline(file, module),
     catch: (cause) => new PipelineNotLoaded({ file, problem: text(cause), cause })
   })
   return { file, pipeline, ...(isGrid(module.default) ? { grid: module.default } : {}) } satisfies LoadedPipeline
 })
+
+/** A top-level await may take its time, and may never settle: then nobody should wait without knowing for what. */
+const stillLoading = (file: string): Effect.Effect<never> =>
+  remark(
+    `gemflow: ${file} is still being loaded: a top-level await in it, or in what it imports, has not settled yet. Ctrl-C ends.`
+  ).pipe(Effect.delay("3 seconds"), Effect.andThen(Effect.never))
 
 const explain = (file: string, error: unknown): string => {
   if (!(error instanceof Error)) return `${file} threw ${text(error)} while it was loaded. Correct it.`

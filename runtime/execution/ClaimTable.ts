@@ -25,6 +25,7 @@ export const ClaimOwner = Schema.Struct({
 export type ClaimOwner = typeof ClaimOwner.Type
 
 const HeldKey = Schema.Struct({ key_digest: Schema.String, ...ClaimOwner.fields })
+const decodeOwners = Schema.decodeUnknownSync(Schema.Array(Schema.Struct({ owner: Schema.String })))
 const decodeHeld = Schema.decodeUnknownSync(Schema.Array(HeldKey))
 
 export interface ClaimTable {
@@ -87,6 +88,22 @@ export const openClaimTable = (store: string, run: string): ClaimTable => {
       forget.run(owner)
     })
 
+  const takeOver = ({ owner }: Pick<ClaimOwner, "owner">): boolean => {
+    const theirs = tryLock(lockOf(owner))
+    if (theirs === undefined) return false
+    try {
+      leave(owner)
+      theirs.remove()
+    } finally {
+      theirs.release()
+    }
+    return true
+  }
+  // What runs left behind that were killed.
+  for (const owner of decodeOwners(database.prepare("SELECT owner FROM owners WHERE owner <> ?").all(self))) {
+    takeOver(owner)
+  }
+
   return {
     change: (wanted, done) =>
       transaction(() => {
@@ -97,17 +114,7 @@ export const openClaimTable = (store: string, run: string): ClaimTable => {
       new Map(
         decodeHeld(held.all(self)).map(({ key_digest, ...owner }) => [key_digest, owner])
       ),
-    takeOver: ({ owner }) => {
-      const theirs = tryLock(lockOf(owner))
-      if (theirs === undefined) return false
-      try {
-        leave(owner)
-        theirs.remove()
-      } finally {
-        theirs.release()
-      }
-      return true
-    },
+    takeOver,
     close: () => {
       try {
         leave(self)

@@ -1,4 +1,5 @@
 /** Executes a node whose inputs are there: with its devices and its folder, noted when it begins and when it has ended. */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -43,6 +44,8 @@ export interface NodeExecutorOptions {
   readonly retries?: number | undefined
   /** The node because of whose failure no other is to begin, if there is one. */
   readonly stoppedBy: () => string | undefined
+  /** Is told that a node has failed while that still has its turn, so that no other begins meanwhile. */
+  readonly failing: (instance: NodeInstance, error: unknown) => void
 }
 
 /** No node is to begin any more, since one has failed. */
@@ -57,7 +60,7 @@ const takenBy = (instance: NodeInstance, { resources }: NodePolicy): Amounts =>
   instance.node.device ? resources : { jobs: 1, ...resources }
 
 export const nodeExecutor = Effect.fn("ExecuteNode.nodeExecutor")(
-  function*({ environment, instances, limits, record, retries, stoppedBy }: NodeExecutorOptions) {
+  function*({ environment, failing, instances, limits, record, retries, stoppedBy }: NodeExecutorOptions) {
     const catalog = yield* Catalog
     const store = yield* ArtifactStore
     const devices = yield* Devices
@@ -89,7 +92,13 @@ export const nodeExecutor = Effect.fn("ExecuteNode.nodeExecutor")(
 
     /** Tries work of a node as often and as long as the node says. */
     const attemptsOf = (instance: NodeInstance) => <A, E, R>(work: Effect.Effect<A, E, R>) =>
-      attempts(instance.name, policyOf(instance).attempts, (failed) => record.retrying(instance, failed), work)
+      attempts(instance.name, policyOf(instance).attempts, (failed) => record.retrying(instance, failed), work).pipe(
+        Effect.tapCause((cause) =>
+          Effect.sync(() => {
+            if (!Cause.hasInterrupts(cause)) failing(instance, Cause.squash(cause))
+          })
+        )
+      )
 
     /** That the files which a node read are still those that its key was made from. */
     const checkFiles = Effect.fnUntraced(function*(instance: NodeInstance) {

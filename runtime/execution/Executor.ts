@@ -59,14 +59,20 @@ export const execute = Effect.fn("Executor.execute")(function*(options: RunOptio
   yield* store.prepare
   const record = yield* runRecorder({ pipeline, file, store: store.root, settings, instances, sink })
   const failures: Array<NodeFailure> = []
-  const stoppedBy = () => keepGoing ? undefined : failures[0]?.node
+  let firstFailed: string | undefined
+  const stoppedBy = () => keepGoing ? undefined : firstFailed
+  const failing = (instance: NodeInstance, error: unknown) => {
+    // A lost artifact is made again.
+    if (!isArtifactAbsent(error)) firstFailed ??= instance.name
+  }
   const executor = yield* nodeExecutor({
     environment,
     record,
     instances,
     limits: { ...limits, jobs },
     retries,
-    stoppedBy
+    stoppedBy,
+    failing
   })
   const claims = yield* makeClaims(store.root, record.run, record.afterwards)
 
@@ -222,6 +228,7 @@ export const execute = Effect.fn("Executor.execute")(function*(options: RunOptio
       yield* record.skipped(instance, error.because)
       return { failed: error.because }
     }
+    firstFailed ??= instance.name
     const problem = sentence(exit.cause)
     failures.push(
       new NodeFailure({ node: instance.name, kind: instance.node.name, problem, cause: error })

@@ -21,12 +21,14 @@ export class TooFewResources extends Schema.TaggedError<TooFewResources>()("TooF
   override get message(): string {
     const { node, resource } = this
     const [asked, limit] = [renderAmount(resource, this.asked), renderAmount(resource, this.limit)]
-    const option = resource === "memory" ? `--memory ${asked.replace(" ", "")}` : `--resource ${resource}=${asked}`
-    return resource === "memory"
-      ? `${node} asks for ${asked} of memory, and this run has ${limit}. Let it have more with ${option}, or ask for less in `
-        + `the node's resources.`
-      : `${node} asks for ${asked} of the resource ${resource}, and this run has ${limit}. Let it have more with ${option}, `
-        + "or ask for less in the node's resources."
+    const option = resource === "memory"
+      ? `--memory ${asked.replace(" ", "")}`
+      : resource === "jobs"
+      ? `--jobs ${asked}`
+      : `--resource ${resource}=${asked}`
+    const what = resource === "memory" || resource === "jobs" ? resource : `the resource ${resource}`
+    return `${node} asks for ${asked} of ${what}, and this run has ${limit}. Let it have more with ${option}, or ask for less `
+      + "in the node's resources."
   }
 }
 
