@@ -4,8 +4,8 @@
  *   partial/<key digest>/<n>/        the work of one execution
  *   partial/<key digest>/<n>.lock    held by the process that is at it
  *
- * An execution takes the first <n> that no process holds, with what was left there. Two processes that execute the same
- * node at once so have folders of their own: neither waits, and the store keeps their equal results once. A node that
+ * An execution takes the first <n> that no process holds, with what was left there. Claims (Claims.ts) keep two processes from
+ * being at one key, so that is 0 unless something went wrong; then neither writes into the other's folder. A node that
  * succeeds removes its folder, and those of its key that nobody holds. Folders of keys that never came again (the code
  * changed, the config changed) are removed when they have not been written to for `STALE_DAYS`, by the next execution in
  * that store that asks for a folder.

@@ -16,14 +16,14 @@ interface Entry {
   /** Of a partition. */
   readonly action?: ActionRow
   /** What follows: for a record only once it is written, else in any case. */
-  readonly then: () => void
+  readonly tell: () => void
 }
 
 export interface RecordQueue {
   /** Notes something, and tells it once it is written. Fails when what was noted before could not be written. */
   readonly note: (entry: Entry) => Effect.Effect<void, Catalog.CatalogError>
   /** Does something once all is written that was noted before. */
-  readonly afterwards: (then: () => void) => void
+  readonly afterwards: (tell: () => void) => void
   /** Writes what is noted so far. */
   readonly flush: Effect.Effect<void, Catalog.CatalogError>
 }
@@ -48,8 +48,8 @@ export const recordQueue = Effect.fn("RecordQueue.recordQueue")(function*(catalo
       ),
       Effect.onExit((exit) =>
         Effect.sync(() => {
-          for (const { action, record, then } of written) {
-            if (exit._tag === "Success" || (record === undefined && action === undefined)) then()
+          for (const { action, record, tell } of written) {
+            if (exit._tag === "Success" || (record === undefined && action === undefined)) tell()
           }
         })
       )
@@ -75,7 +75,7 @@ export const recordQueue = Effect.fn("RecordQueue.recordQueue")(function*(catalo
         push(entry)
         return Effect.void
       }),
-    afterwards: (then) => entries.length === 0 ? then() : push({ then }),
+    afterwards: (then) => entries.length === 0 ? then() : push({ tell: then }),
     flush
   } satisfies RecordQueue
 })

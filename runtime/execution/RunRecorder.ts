@@ -132,7 +132,7 @@ export const runRecorder = Effect.fn("RunRecorder.runRecorder")(function*(descri
       const event = { ...names(instance), key: keyDigest, digest, rows, durationMs: now - startedAt, ...why }
       yield* queue.note({
         record: { pipeline: pipeline.name, execution, inputs },
-        then: () => {
+        tell: () => {
           statuses.set(instance.name, "cached")
           sink({ type: "NodeFinished", status: "cached", ...event })
         }
@@ -163,7 +163,7 @@ export const runRecorder = Effect.fn("RunRecorder.runRecorder")(function*(descri
       const event = { ...names(instance), key: keyDigest, digest, rows, durationMs: now - startedAt, ...why }
       yield* queue.note({
         record,
-        then: () => {
+        tell: () => {
           statuses.set(instance.name, status)
           sink({ type: "NodeFinished", status, ...event })
         }
@@ -176,7 +176,7 @@ export const runRecorder = Effect.fn("RunRecorder.runRecorder")(function*(descri
     const { bytes, columns, digest, numRows: row_count, table } = made
     const stored = { output: digest, row_count, key_digest: keyDigest }
     const action = { ...stored, key, type: table, bytes, columns, run, node: instance.name, created_at }
-    yield* queue.note({ action, then: () => undefined })
+    yield* queue.note({ action, tell: () => undefined })
   })
 
   const partitionFinished = (instance: NodeInstance, partition: FinishedPartition) =>
@@ -192,7 +192,7 @@ export const runRecorder = Effect.fn("RunRecorder.runRecorder")(function*(descri
     statuses.set(instance.name, status)
     const execution = { ...row(instance, status, startedAt, now), error: message }
     // The node's failure is what matters; a catalog that cannot be written shows again at the end of the run.
-    return queue.note({ record: { pipeline: pipeline.name, execution, inputs: [] }, then: () => undefined }).pipe(
+    return queue.note({ record: { pipeline: pipeline.name, execution, inputs: [] }, tell: () => undefined }).pipe(
       Effect.ignore
     )
   }
