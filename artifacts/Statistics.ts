@@ -3,11 +3,21 @@ import type * as Column from "./Column.ts"
 import type { Table } from "./Table.ts"
 import type * as TableType from "./TableType.ts"
 
-/** Of numbers that are not NaN; all three are null when there are none. */
+/** Of numbers that are not NaN; all are null when there are none. */
 export interface NumberSummary {
   readonly min: number | null
   readonly max: number | null
   readonly mean: number | null
+  /** The quartiles and the ends of the middle 90 %: of all values, or of a hundred thousand of them taken evenly. */
+  readonly quantiles: Quantiles | null
+}
+
+export interface Quantiles {
+  readonly q05: number
+  readonly q25: number
+  readonly q50: number
+  readonly q75: number
+  readonly q95: number
 }
 
 /** Statistics of one column. `count` is of all rows, `nulls` of those without a value. */
@@ -67,6 +77,10 @@ const isListLike = (value: unknown): value is ArrayLike<unknown> =>
   Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView))
 
 const summary = (parts: ReadonlyArray<ArrayLike<unknown>>): NumberSummary => {
+  const total = parts.reduce((total, part) => total + part.length, 0)
+  const step = Math.max(1, Math.ceil(total / mostSorted))
+  const sampled: Array<number> = []
+  let position = 0
   let count = 0
   let min = Number.POSITIVE_INFINITY
   let max = Number.NEGATIVE_INFINITY
@@ -74,12 +88,30 @@ const summary = (parts: ReadonlyArray<ArrayLike<unknown>>): NumberSummary => {
   for (const part of parts) {
     for (let index = 0; index < part.length; index++) {
       const value = part[index]
+      const isSampled = position++ % step === 0
       if (typeof value !== "number" || Number.isNaN(value)) continue
       count++
       if (value < min) min = value
       if (value > max) max = value
       sum += value
+      if (isSampled) sampled.push(value)
     }
   }
-  return count === 0 ? { min: null, max: null, mean: null } : { min, max, mean: sum / count }
+  if (count === 0) return { min: null, max: null, mean: null, quantiles: null }
+  const sorted = Float64Array.from(sampled.length > 0 ? sampled : [min, max]).sort()
+  const at = (share: number) => quantile(sorted, share)
+  const quantiles = { q05: at(0.05), q25: at(0.25), q50: at(0.5), q75: at(0.75), q95: at(0.95) }
+  return { min, max, mean: sum / count, quantiles }
+}
+
+/** Sorting all of a large column would take longer than reading it. */
+const mostSorted = 100_000
+
+/** By linear interpolation between the two values next to the place, as numpy and pandas do. */
+const quantile = (sorted: Float64Array, share: number): number => {
+  const place = share * (sorted.length - 1)
+  const [below, above] = [sorted[Math.floor(place)] ?? 0, sorted[Math.ceil(place)] ?? 0]
+  const part = place - Math.floor(place)
+  // Without a part between them, an infinite difference counts for nothing.
+  return part === 0 || below === above ? below : below + (above - below) * part
 }

@@ -35,6 +35,7 @@ const usageErrors: ReadonlySet<string> = new Set([
   "MixedDevices",
   "NoSuchNode",
   "NodeNotUsed",
+  "NoSuchArtifact",
   "NotAStore",
   "NotInRun",
   "NothingToCompare",
@@ -49,6 +50,7 @@ const usageErrors: ReadonlySet<string> = new Set([
   "TooFewResources",
   "UnknownArtifact",
   "UnknownMetric",
+  "UnknownColumn",
   "UnknownNode",
   "UnknownRun",
   "UnusableDestination"

@@ -4,7 +4,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { UnknownRun } from "../lineage/RunReference.ts"
+import { resolveRun, UnknownRun } from "../lineage/RunReference.ts"
 import { pin, pins, unpin } from "../store/Pins.ts"
 import * as Options from "./Options.ts"
 import { outputWidth, print, printJson } from "./Output.ts"
@@ -13,7 +13,9 @@ import { styleOf } from "./render/Style.ts"
 import { oneLine, textTable } from "./render/TextTable.ts"
 import { readerLayer, storeLayer } from "./Workspace.ts"
 
-const run = Argument.String("run").pipe(Argument.withDescription("A run, as `gemflow runs` lists it"))
+const run = Argument.String("run").pipe(
+  Argument.withDescription("A run as `gemflow runs` lists it, the beginning of its id, or `last`")
+)
 
 const label = Flag.String("label").pipe(
   Flag.withMetavar("TEXT"),
@@ -31,9 +33,11 @@ export const pinCommand = Command.make("pin", {
   Effect.gen(function*() {
     const { store } = projectAt(process.cwd(), options.store)
     if (Option.isNone(options.run)) return yield* listPins(options.json).pipe(Effect.provide(readerLayer(store)))
-    const name = options.run.value
-    const pinned = yield* pin(store, name, options.label).pipe(Effect.provide(storeLayer(store)))
-    if (!pinned) return yield* new UnknownRun({ run: name, store })
+    const reference = options.run.value
+    const name = yield* Effect.gen(function*() {
+      const { run } = yield* resolveRun(reference)
+      return (yield* pin(store, run, options.label)) ? run : yield* new UnknownRun({ run, store })
+    }).pipe(Effect.provide(storeLayer(store)))
     yield* print(`Pinned ${name}: cleaning up keeps it, with everything that it reaches.`)
   })).pipe(
     Command.withDescription(
@@ -49,8 +53,10 @@ export const pinCommand = Command.make("pin", {
 export const unpinCommand = Command.make("unpin", { run, store: Options.store }, (options) =>
   Effect.gen(function*() {
     const { store } = projectAt(process.cwd(), options.store)
-    const unpinned = yield* unpin(store, options.run).pipe(Effect.provide(storeLayer(store)))
-    yield* print(unpinned ? `Unpinned ${options.run}.` : `${options.run} was not pinned.`)
+    yield* Effect.gen(function*() {
+      const { run } = yield* resolveRun(options.run)
+      yield* print((yield* unpin(store, run)) ? `Unpinned ${run}.` : `${run} was not pinned.`)
+    }).pipe(Effect.provide(storeLayer(store)))
   })).pipe(
     Command.withDescription("No longer keep a run when cleaning up."),
     Command.withShortDescription("No longer keep a run when cleaning up")

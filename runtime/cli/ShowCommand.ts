@@ -1,22 +1,22 @@
+import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { ArtifactStore } from "../../artifacts/ArtifactStore.ts"
 import * as Column from "../../artifacts/Column.ts"
+import { jsonValue } from "../../artifacts/JsonValue.ts"
 import { type ColumnStatistics, columnStatistics, type NumberSummary } from "../../artifacts/Statistics.ts"
 import type { Table } from "../../artifacts/Table.ts"
 import type * as TableType from "../../artifacts/TableType.ts"
-import { Catalog } from "../lineage/Catalog.ts"
-import { NotRunYet } from "./ExitCode.ts"
+import { namedOutput } from "./NamedOutput.ts"
 import * as Options from "./Options.ts"
 import { outputWidth, print, printJson } from "./Output.ts"
-import { jsonValue } from "./render/Cell.ts"
 import { count, formatBytes, formatNumber } from "./render/Numbers.ts"
 import { resultTable, shownTable } from "./render/ResultTable.ts"
 import { type Style, styleOf } from "./render/Style.ts"
 import { oneLine, textTable } from "./render/TextTable.ts"
-import { namedOne, openPipeline, readerLayer } from "./Workspace.ts"
+import { openPipeline, readerLayer } from "./Workspace.ts"
 
 const path = Flag.Boolean("path").pipe(
   Flag.withDescription("Print only the path of the Arrow file"),
@@ -31,9 +31,32 @@ const rows = Flag.Int("rows").pipe(
   Flag.withDefault(10)
 )
 
+const columns = Flag.String("columns").pipe(
+  Flag.withMetavar("NAME,NAME"),
+  Flag.withDescription("Show only these columns, and read no others; may be repeated"),
+  Flag.atLeast(0),
+  Flag.map((lists) => lists.flatMap((list) => list.split(",").map((name) => name.trim()).filter((name) => name !== "")))
+)
+
+const node = Argument.String("node").pipe(
+  Argument.withDescription("A node of the pipeline, or the beginning of an artifact's digest (8 letters or more)")
+)
+
+/** A column was asked for that the table does not have. */
+export class UnknownColumn extends Schema.TaggedError<UnknownColumn>()("UnknownColumn", {
+  node: Schema.String,
+  column: Schema.String,
+  columns: Schema.Array(Schema.String)
+}) {
+  override get message(): string {
+    return `${this.node} has no column ${this.column}; it has ${this.columns.join(", ")}.`
+  }
+}
+
 export const showCommand = Command.make("show", {
   file: Options.file,
-  node: Options.node,
+  node,
+  columns,
   path,
   json: Options.json("Print schema, statistics and rows as JSON"),
   rows,
@@ -41,26 +64,26 @@ export const showCommand = Command.make("show", {
 }, (options) =>
   Effect.gen(function*() {
     const { pipeline, project } = yield* openPipeline(options.file, options)
-    const { name, node } = yield* namedOne(pipeline, options.node)
     yield* Effect.gen(function*() {
-      const catalog = yield* Catalog
       const store = yield* ArtifactStore
-      const action = yield* catalog.latest(pipeline.name, name)
-      if (action === undefined) return yield* new NotRunYet({ node: name, file: options.file })
-      const ref = yield* store.describe(action.output)
+      const { digest: named, instance, name, run } = yield* namedOutput(pipeline, options.file, options.node)
+      const ref = yield* store.describe(named)
       if (options.path) return yield* print(store.path(ref.digest))
-      const table = yield* store.open(ref.digest)
-      const columns = describeColumns(table, node.output, ref.columns)
+      const available = Object.keys(ref.columns)
+      const unknown = options.columns.find((column) => !available.includes(column))
+      if (unknown !== undefined) return yield* new UnknownColumn({ node: name, column: unknown, columns: available })
+      const table = yield* store.open(ref.digest, options.columns.length === 0 ? available : options.columns)
+      const columns = describeColumns(table, instance?.node.output ?? table.type, ref.columns)
       const { bytes, digest, directories, numRows } = ref
       if (options.json) {
         return yield* printJson({
-          node: name,
+          node: instance?.name ?? null,
           table: ref.table,
           digest,
           path: store.path(digest),
           bytes,
           directories,
-          run: action.run,
+          run: run ?? null,
           numRows,
           columns,
           rows: table.rows().slice(0, options.rows).map(jsonValue)
@@ -69,7 +92,7 @@ export const showCommand = Command.make("show", {
       const style = styleOf(process.stdout)
       yield* print(
         `${style.bold(name)}  ${ref.table}, ${count(numRows, "row")}, ${formatBytes(bytes)}, `
-          + `${digest.slice(0, 12)}, computed by run ${action.run}\n`
+          + `${digest.slice(0, 12)}${run === undefined ? "" : `, computed by run ${run}`}\n`
       )
       for (const directory of directories) {
         yield* print(`${style.dim("directory")} ${yield* store.directoryPath(directory)}\n`)
@@ -83,6 +106,10 @@ export const showCommand = Command.make("show", {
     Command.withExamples([
       { command: "gemflow show pipelines/gem.ts report", description: "The columns and first rows of a node's output" },
       { command: "gemflow show pipelines/gem.ts sample --rows 3 --json", description: "The same for another program" },
+      {
+        command: "gemflow show pipelines/gem.ts sample --columns token_entropy,text",
+        description: "Two of its columns, without reading the others"
+      },
       { command: "gemflow show pipelines/gem.ts sample --path", description: "The Arrow file, for any Arrow reader" }
     ])
   )
@@ -156,10 +183,11 @@ const valuesOf = (statistics: ColumnStatistics): ReadonlyArray<string> => {
   }
 }
 
-const range = (what: string, { max, mean, min }: NumberSummary): ReadonlyArray<string> => {
+const range = (what: string, { max, mean, min, quantiles }: NumberSummary): ReadonlyArray<string> => {
   if (min === null || max === null || mean === null) return []
   const span = min === max
     ? formatNumber(min)
     : `${formatNumber(min)} … ${formatNumber(max)}, mean ${formatNumber(mean)}`
-  return [`${what}${span}`]
+  const median = min === max || quantiles === null ? "" : `, median ${formatNumber(quantiles.q50)}`
+  return [`${what}${span}${median}`]
 }

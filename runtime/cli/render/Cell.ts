@@ -1,5 +1,6 @@
 /** Values of a table as text for a terminal. */
 import type * as Column from "../../../artifacts/Column.ts"
+import { jsonValue } from "../../../artifacts/JsonValue.ts"
 import { formatNumber } from "./Numbers.ts"
 import { oneLine, truncate } from "./TextTable.ts"
 
@@ -8,17 +9,6 @@ export const cell = (column: Column.Any, value: unknown, width: number): string 
   truncate(oneLine(plain(column, value)), width)
 
 export const isNumeric = ({ kind }: Column.Any): boolean => kind === "int32" || kind === "float32" || kind === "float64"
-
-/** A value as JSON can say it: typed arrays as arrays, numbers that are none as null. */
-export const jsonValue = (value: unknown): unknown => {
-  if (typeof value === "number") return Number.isFinite(value) ? value : null
-  if (ArrayBuffer.isView(value) && !(value instanceof DataView)) return Array.from(iterate(value), jsonValue)
-  if (Array.isArray(value)) return value.map(jsonValue)
-  if (typeof value === "object" && value !== null) {
-    return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, jsonValue(field)]))
-  }
-  return value
-}
 
 const iterate = (value: ArrayBufferView): Iterable<unknown> =>
   Symbol.iterator in value ? value as Iterable<unknown> : []

@@ -1,7 +1,7 @@
 /** What came of executing stored results again, as a person reads it. */
+import { jsonValue } from "../../../artifacts/JsonValue.ts"
 import type { ColumnDrift } from "../../../artifacts/TableDrift.ts"
 import type { SampleReport, Verdict } from "../../execution/VerifySample.ts"
-import { jsonValue } from "./Cell.ts"
 import { count, formatNumber } from "./Numbers.ts"
 import type { Style } from "./Style.ts"
 import { oneLine, textTable } from "./TextTable.ts"

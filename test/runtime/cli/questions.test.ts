@@ -51,6 +51,20 @@ describe("gemflow plan", () => {
 })
 
 describe("gemflow show", () => {
+  it("shows some columns, also of an artifact by its digest, and refuses others", async () => {
+    const shown = JSON.parse(await ask("show", "numbers.ts", "scale", "--json"))
+    const some = JSON.parse(await ask("show", "numbers.ts", shown.digest.slice(0, 8), "--columns", "value", "--json"))
+    expect(some).toMatchObject({
+      node: null,
+      digest: shown.digest,
+      rows: shown.rows.map(({ value }: { value: number }) => ({ value }))
+    })
+    expect(some.columns.map(({ name }: { name: string }) => name)).toEqual(["value"])
+    expect(some.columns[0].statistics.values.quantiles).toMatchObject({ q25: 3.5, q50: 5 })
+    const { code, err } = await project.inProcess("show", "numbers.ts", "scale", "--columns", "value,price")
+    expect([code, err]).toEqual([2, "gemflow: scale has no column price; it has id, value.\n"])
+  })
+
   it("shows columns, statistics and rows", async () => {
     expect(await ask("show", "numbers.ts", "scale", "--rows", "2")).toMatch(
       new RegExp(
@@ -59,7 +73,7 @@ describe("gemflow show", () => {
           "",
           "column  type     values                                  meaning",
           "id      utf8     4 distinct, length 2                    Name of the number.",
-          "value   float64  2 … 8, mean 5                           The number.",
+          "value   float64  2 … 8, mean 5, median 5                 The number.",
           "",
           "id  value",
           "n1      2",
