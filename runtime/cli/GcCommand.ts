@@ -101,7 +101,11 @@ export const gcCommand = Command.make("gc", {
       outputWidth()
     ))
     const pinned = forgotten.pinned > 0 ? `, ${count(forgotten.pinned, "of them pinned").replace(/s$/, "")}` : ""
-    yield* print(`\nKept: ${count(forgotten.keptRuns, "run")}${pinned}, with everything that they reach.`)
+    yield* print(
+      `\nKept: ${
+        count(forgotten.keptRuns, "run")
+      }${pinned}, with everything that they reach; and what was stored or used in the last hour.`
+    )
     if (forgotten.running > 0) {
       yield* print(`${count(forgotten.running, "run")} may be going on: what was stored since it began stays.`)
     }
