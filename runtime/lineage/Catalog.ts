@@ -13,6 +13,7 @@ import { DatabaseSync, type SQLInputValue } from "node:sqlite"
 import { makeFolder } from "../../artifacts/MakeFolder.ts"
 import { ActionRow, ExecutionRow, InputRow, PartitionRow, RunRow, type RunStatus } from "./CatalogRows.ts"
 import { migrations } from "./CatalogSchema.ts"
+import { hasRepetitions, writeOutRepetitions } from "./Repetitions.ts"
 import { checksumColumn, hasChecksum, intact, rowChecksum } from "./RowChecksum.ts"
 
 /** The catalog could not be read or written. */
@@ -139,6 +140,7 @@ const connect = (location: string): DatabaseSync => {
     // A page whose cells do not fit it is refused; a row that another replaces counts as deleted.
     database.exec("PRAGMA cell_size_check = ON; PRAGMA recursive_triggers = ON")
     migrate(database)
+    if (hasRepetitions(database)) transaction(database, () => writeOutRepetitions(database))
     return database
   } catch (error) {
     database.close()

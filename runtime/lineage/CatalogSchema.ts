@@ -152,5 +152,12 @@ export const migrations: ReadonlyArray<string> = [
     label     TEXT,
     pinned_at INTEGER NOT NULL              -- milliseconds since 1970
   ) STRICT;
+  `,
+  `
+  -- Runs with the same nodes, keys and outputs as an earlier one, whose rows are still to be written (Repetitions.ts).
+  CREATE TABLE repetitions (
+    run   TEXT PRIMARY KEY REFERENCES runs (run),
+    model TEXT NOT NULL REFERENCES runs (run)
+  ) STRICT;
   `
 ]

@@ -3,7 +3,6 @@
  * run would say. It is kept in the store, under the name of the invocation, and read without loading effect.
  */
 import { createHash } from "node:crypto"
-import { join } from "node:path"
 import type { RunStarted } from "../execution/Event.ts"
 import { stampOf } from "../execution/Stamp.ts"
 
@@ -15,8 +14,6 @@ export interface Certificate {
   readonly catalogVersion: number
   /** The run in whose place a repetition may be noted: its nodes, with their keys, outputs and inputs, are the same. */
   readonly run: string
-  /** When that run itself was noted as a repetition: its start, which then all of its rows have. Such rows are copied quickest. */
-  readonly modelStartedAt: number | null
   readonly settings: ReadonlyArray<string>
   readonly started: Omit<typeof RunStarted.Type, "type" | "run">
   /** Digest of the table that the command shows at the end. */
@@ -33,16 +30,15 @@ export interface Certificate {
   readonly directories: Readonly<Record<string, string>>
 }
 
-/** Where a stored table lies. */
+/** Where a stored table lies, as artifacts/StoreFiles.ts has it. Thousands are asked for, so there is no `join`. */
 export const objectFolder = (store: string, digest: string): string =>
-  join(store, "objects", digest.slice(0, 2), digest)
+  `${store}/objects/${digest.slice(0, 2)}/${digest}`
 
-export const objectManifest = (store: string, digest: string): string =>
-  join(objectFolder(store, digest), "manifest.json")
+export const objectManifest = (store: string, digest: string): string => `${objectFolder(store, digest)}/manifest.json`
 
 /** One digest for the stamps of the manifests of outputs, in order. */
 export const objectsDigest = (store: string, outputs: ReadonlyArray<string>): string => {
   const hash = createHash("sha256")
-  for (const digest of outputs) hash.update(`${stampOf(objectManifest(store, digest))}\n`)
+  for (const digest of new Set(outputs)) hash.update(`${stampOf(objectManifest(store, digest))}\n`)
   return hash.digest("hex")
 }

@@ -8,7 +8,7 @@ import { chooseRenderer } from "../cli/render/ChooseRenderer.ts"
 import { resultTable } from "../cli/render/ResultTable.ts"
 import { styleOf } from "../cli/render/Style.ts"
 import type { Certificate } from "./Certificate.ts"
-import { readCertificate, writeCertificate } from "./CertificateFile.ts"
+import { readCertificate } from "./CertificateFile.ts"
 import { changedSince } from "./CheckCertificate.ts"
 import { type Invocation, invocationOf } from "./Invocation.ts"
 import { noteRepetition, type Repetition } from "./NoteRepetition.ts"
@@ -50,9 +50,6 @@ const repeat = (
   try {
     const noted = noteRepetition(store, certificate, startedAt)
     if (typeof noted === "string") return noted
-    if (certificate.modelStartedAt === null) {
-      writeCertificate(store, name, { ...certificate, run: noted.run, modelStartedAt: startedAt })
-    }
     return { certificate, noted }
   } catch (error) {
     // Whatever is wrong with the catalog, the full command says it better.

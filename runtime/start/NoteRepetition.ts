@@ -1,12 +1,13 @@
 /**
  * Notes in the catalog a run that repeats an earlier one in which every node would be cached now, with the rows that the
- * executor would write. Plain SQL on node:sqlite: the catalog's service would load effect.
+ * executor would write (those of its nodes by `Repetitions`). Plain SQL on node:sqlite: the catalog's service would load effect.
  */
 import { statSync } from "node:fs"
 import { hostname } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync, type SQLInputValue } from "node:sqlite"
 import { newRunId } from "../execution/RunId.ts"
+import { noteRepeatedRun } from "../lineage/Repetitions.ts"
 import { checksumColumn, intact, rowChecksum } from "../lineage/RowChecksum.ts"
 import { type Certificate, objectFolder, objectsDigest } from "./Certificate.ts"
 
@@ -99,8 +100,7 @@ const note = (
     cached: nodes.length,
     failed: 0
   })
-  copyExecutions(database, certificate, run, startedAt)
-  copyInputs(database, certificate.run, run)
+  noteRepeatedRun(database, run, certificate.run)
   for (const { key, latest, node } of nodes) {
     if (latest !== 1) {
       insert(database, "latest_keys", { pipeline: started.pipeline, node: String(node), key_digest: key })
@@ -135,48 +135,6 @@ const lostOutput = (store: string, nodes: ReadonlyArray<Known>): string | undefi
     if (statSync(`${objectFolder(store, output)}/table.arrow`, { throwIfNoEntry: false })?.size !== bytes) return output
   }
   return undefined
-}
-
-/** What the executor writes of a node that it finds cached, beside key, output and names. */
-const cachedRow = { status: "cached", reasons: "[]", device: null, duration_ms: 0, error: null }
-
-const copyExecutions = (database: DatabaseSync, certificate: Certificate, run: string, startedAt: number) => {
-  const { modelStartedAt } = certificate
-  if (modelStartedAt !== null) {
-    return copyRows(
-      database,
-      "executions",
-      certificate.run,
-      { run: certificate.run, started_at: modelStartedAt },
-      { run, started_at: startedAt }
-    )
-  }
-  for (const row of database.prepare("SELECT * FROM executions WHERE run = ?").all(certificate.run)) {
-    const { [checksumColumn]: _, ...columns } = intact(row)
-    insert(database, "executions", { ...columns, ...cachedRow, run, started_at: startedAt })
-  }
-}
-
-const copyInputs = (database: DatabaseSync, from: string, run: string) =>
-  copyRows(database, "execution_inputs", from, { run: from }, { run })
-
-type Values = Readonly<Record<string, SQLInputValue>>
-
-/**
- * Copies the rows of a run with some columns changed, all from the same values to the same values. A checksum is the
- * exclusive or of what each column gives it, so all of them change by the same.
- */
-const copyRows = (database: DatabaseSync, table: string, from: string, before: Values, after: Values) => {
-  const columns = database.prepare("SELECT name FROM pragma_table_info(?)").all(table).map(({ name }) => String(name))
-  const change = (rowChecksum(before) ^ rowChecksum(after)) >>> 0
-  const values = columns.map((column) =>
-    column === checksumColumn ? `(checksum | :change) - (checksum & :change)` : column in after ? `:${column}` : column
-  )
-  database.prepare(
-    `INSERT INTO ${table} (${columns.join(", ")}) SELECT ${
-      values.join(", ")
-    } FROM ${table} WHERE run = :from ORDER BY rowid`
-  ).run({ change, from, ...after })
 }
 
 const insert = (database: DatabaseSync, table: string, values: Readonly<Record<string, unknown>>) => {

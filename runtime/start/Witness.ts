@@ -85,7 +85,6 @@ export class Witness {
         format: certificateFormat,
         catalogVersion,
         run,
-        modelStartedAt: null,
         settings,
         started,
         result,

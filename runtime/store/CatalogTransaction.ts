@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import { DatabaseSync } from "node:sqlite"
 import { CatalogError, catalogPath } from "../lineage/Catalog.ts"
+import { writeOutRepetitions } from "../lineage/Repetitions.ts"
 
 /** Milliseconds to wait for another process's write. */
 const busyTimeout = 10_000
@@ -23,6 +24,7 @@ export const catalogTransaction = <A>(
     if (other !== undefined) database.prepare("ATTACH ? AS other").run(other)
     database.exec("BEGIN IMMEDIATE")
     try {
+      writeOutRepetitions(database)
       const result = work(database)
       database.exec("COMMIT")
       return result
@@ -41,6 +43,7 @@ export const catalogRehearsal = <A>(
   withCatalog(store, operation, (database) => {
     database.exec("BEGIN IMMEDIATE")
     try {
+      writeOutRepetitions(database)
       return work(database)
     } finally {
       database.exec("ROLLBACK")
