@@ -2,13 +2,14 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { pipeline } from "gemflow"
-import { readdirSync } from "node:fs"
+import { readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { draw, isSound, type SampleOptions, verifySample } from "../../../runtime/execution/VerifySample.ts"
 import { catalogPath } from "../../../runtime/lineage/Catalog.ts"
 import type { Pipeline } from "../../../runtime/pipeline/Pipeline.ts"
 import { Exact, outside, Sampled, Seeded } from "../../fixtures/pipelines/drift/nodes.ts"
+import { clear, Count, log, ReadWords } from "../../fixtures/pipelines/mapped/nodes.ts"
 import { newStore, runPipeline, storeLayer } from "./inStore.ts"
 
 const drifting = pipeline("drifting", () => {
@@ -104,6 +105,26 @@ describe("executing stored results again", () => {
         expect(report.verdicts).toMatchObject([{ node: "exact", outcome: "failed", isAllowed: false }])
         expect(report.verdicts[0]?.message).toContain("out of luck")
         expect(report.stale).toEqual(["sampled", "seeded"])
+      })
+    ))
+
+  it.live("executes partitions of mapped nodes again", () =>
+    inNewStore((store) =>
+      Effect.gen(function*() {
+        const path = join(store, "..", "words.txt")
+        const lines = Array.from({ length: 40 }, (_, index) => `p${index >> 1} w${index}`)
+        writeFileSync(path, lines.join("\n"))
+        const counting = pipeline("counting", () => Count({}, { words: ReadWords({ path }) }))
+        yield* runPipeline(counting)
+        clear()
+        const report = yield* verify(counting, { selected: new Set(["count"]), size: () => 2 })
+        expect(report.results).toBeGreaterThan(2)
+        expect(report.verdicts).toMatchObject([{ outcome: "equal" }, { outcome: "equal" }])
+        const [first, second] = report.verdicts.map(({ position }) => position ?? -1)
+        expect(first).toBeLessThan(second ?? -1)
+        // Two partitions, not the whole.
+        expect(log.calls).toHaveLength(2)
+        expect(log.calls.flatMap(({ prompts }) => prompts).length).toBeLessThan(20)
       })
     ))
 
