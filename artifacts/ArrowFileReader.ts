@@ -11,6 +11,27 @@ import { arrowType } from "./ArrowSchema.ts"
 import type * as Column from "./Column.ts"
 import type { BatchLayout, TableLayout } from "./Manifest.ts"
 
+/** A file's bytes by position. */
+export interface Source {
+  readonly stat: () => Promise<{ readonly size: number }>
+  readonly read: (
+    buffer: Uint8Array,
+    offset: number,
+    length: number,
+    position: number
+  ) => Promise<{ readonly bytesRead: number }>
+}
+
+/** The bytes of a small file, read at once. */
+export const sourceOf = (bytes: Uint8Array): Source => ({
+  stat: () => Promise.resolve({ size: bytes.length }),
+  read: (buffer, offset, length, position) => {
+    const piece = bytes.subarray(position, position + length)
+    buffer.set(piece, offset)
+    return Promise.resolve({ bytesRead: piece.length })
+  }
+})
+
 /** A layout that its file does not bear out. */
 export class BadLayout extends Error {}
 
@@ -21,7 +42,7 @@ export class BadLayout extends Error {}
  * @throws BadLayout where the layout leads outside the file or misdescribes a column.
  */
 export const readColumns = async (
-  handle: FileHandle,
+  handle: Source,
   layout: TableLayout,
   columns: Column.Fields,
   names: ReadonlyArray<string>
@@ -50,7 +71,7 @@ interface Run {
 }
 
 /** The bytes of the wanted columns of a batch: where columns stand next to each other, read together. */
-const readRuns = async (handle: FileHandle, batch: BatchLayout, wanted: ReadonlySet<number>) => {
+const readRuns = async (handle: Source, batch: BatchLayout, wanted: ReadonlySet<number>) => {
   const runs: Array<{ start: number; end: number; column: number }> = []
   for (const [column, described] of batch.columns.entries()) {
     if (!wanted.has(column)) continue
@@ -70,7 +91,7 @@ const readRuns = async (handle: FileHandle, batch: BatchLayout, wanted: Readonly
 }
 
 /** A range of a file, in a buffer of its own; its first byte is as aligned as the file's is. */
-const readRange = async (handle: FileHandle, start: number, end: number): Promise<Uint8Array> => {
+const readRange = async (handle: Source, start: number, end: number): Promise<Uint8Array> => {
   const { size } = await handle.stat()
   if (start % 8 !== 0 || end < start || end > size) throw new BadLayout("a buffer lies outside the file")
   // Memory that nobody has written yet, since every byte of it is about to be.

@@ -9,7 +9,7 @@
  */
 import * as Effect from "effect/Effect"
 import { randomUUID } from "node:crypto"
-import { utimesSync } from "node:fs"
+import { existsSync, utimesSync } from "node:fs"
 import * as fs from "node:fs/promises"
 import * as path from "node:path"
 import { errorCode, StoreError } from "./StoreError.ts"
@@ -120,6 +120,8 @@ export const quarantine = (root: string, files: ReadonlyArray<string>): Effect.E
 export const touch = (file: string): Effect.Effect<boolean, StoreError> =>
   Effect.try({
     try: () => {
+      // Most often it is not there, and an exception costs more than a look.
+      if (!existsSync(file)) return false
       const now = new Date()
       try {
         utimesSync(file, now, now)

@@ -98,7 +98,7 @@ export const tableStore = (root: string) => {
       const before = yield* stamp(tablePath(digest))
       if (before === undefined) return yield* absent(digest, "its file is gone")
       const again = Effect.suspend(() => read(digest, choose))
-      const altered = absent(digest, "it was altered, and is in quarantine now")
+      const altered = Effect.suspend(() => absent(digest, "it was altered, and is in quarantine now"))
       if (layout === undefined) return (yield* replaced(digest, before.text)) ? yield* again : yield* altered
       const { readTable } = yield* Effect.promise(() => import("./ReadTable.ts"))
       const known = checkedColumns(digest, before.text)

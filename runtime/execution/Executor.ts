@@ -135,6 +135,7 @@ export const execute = Effect.fn("Executor.execute")(function*(options: RunOptio
       keyDigest,
       forced: environment.forced(instance),
       known: environment.known,
+      absent: true,
       turn: executor.turn(instance),
       execute: (leased) => executor.execute({ instance, key, keyDigest, reasons, inputs, artifactOf }, leased),
       waiting: (owner) => record.waiting(instance, owner)

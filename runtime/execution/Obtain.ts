@@ -21,6 +21,8 @@ export interface Action<Turn, E, R, Known, NoTurn> {
   readonly forced: boolean
   /** What is stored under the key, and whether that is whole. */
   readonly known: (keyDigest: string) => Effect.Effect<KnownOutput | undefined, Known, R>
+  /** Whether what is stored was looked up just now, and nothing was there. */
+  readonly absent?: boolean
   /** Waits until it may be executed: for a job, for devices. */
   readonly turn: Effect.Effect<Turn, NoTurn, R | Scope.Scope>
   /** Does the work, stores its output and notes it in the catalog as what the key gave. */
@@ -38,13 +40,13 @@ export interface Obtained {
 export const obtainAction = Effect.fnUntraced(
   function*<Turn, E, R, Known, NoTurn>(
     claims: Claims,
-    { execute, forced, keyDigest, known, turn, waiting }: Action<Turn, E, R, Known, NoTurn>
+    { absent = false, execute, forced, keyDigest, known, turn, waiting }: Action<Turn, E, R, Known, NoTurn>
   ) {
     const stored = Effect.gen(function*() {
       const found = forced ? undefined : yield* known(keyDigest)
       return found?.present === true ? { status: "cached", output: found } satisfies Obtained : undefined
     })
-    const found = yield* stored
+    const found = absent ? undefined : yield* stored
     if (found !== undefined) return found
     return yield* claims.exclusively({
       keyDigest,
