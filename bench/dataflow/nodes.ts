@@ -47,7 +47,7 @@ const measureHere = (shape: Shape, nodes: number): Effect.Effect<NodesMeasuremen
         jobs: availableParallelism(),
         sink: () => undefined
       }).pipe(Effect.provide(layers()))
-    // esbuild alone does not keep a process alive.
+    // Nothing else may be left that could wake Node while a fiber waits.
     const alive = setInterval(() => undefined, 2 ** 30)
     yield* Effect.addFinalizer(() => Effect.sync(() => clearInterval(alive)))
     // Modules are loaded and code is compiled before the clock starts.
