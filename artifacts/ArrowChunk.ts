@@ -15,6 +15,10 @@ export const hasNulls = (chunk: Chunk): boolean => chunk.nullCount > 0
 export const isNull = (chunk: Chunk, index: number): boolean =>
   chunk.nullBitmap instanceof Uint8Array && !bit(chunk.nullBitmap, chunk.offset + index)
 
+/** The validity bits of a chunk that has nulls, from `chunk.offset` on: 1 where there is a value. */
+export const validityOf = (chunk: Chunk): Uint8Array =>
+  chunk.nullBitmap instanceof Uint8Array ? chunk.nullBitmap : new Uint8Array(0)
+
 /** The numbers of an int32, float32 or float64 chunk, one per value. A view of the chunk's buffer. */
 export const numbers = (chunk: Chunk): Int32Array | Float32Array | Float64Array => {
   const values: unknown = chunk.values

@@ -11,7 +11,7 @@
  * nullability are.
  */
 import { createHash } from "node:crypto"
-import { bool, bytes, child, type Chunk, hasNulls, isNull, numbers, offsets } from "./ArrowChunk.ts"
+import { bool, bytes, child, type Chunk, hasNulls, numbers, offsets, validityOf } from "./ArrowChunk.ts"
 import { digestJson, type Json } from "./CanonicalJson.ts"
 import * as Column from "./Column.ts"
 import { type TableManifest, tableManifest } from "./Manifest.ts"
@@ -48,7 +48,7 @@ export const digestTable = <T extends TableType.Any>(table: Table<T>): TableDige
 /** The digest of a column's type and values, whatever chunks they come in. Equal columns have it under any name. */
 export const digestColumn = (column: Column.Any, chunks: ReadonlyArray<Chunk>): string => {
   const hasher = columnHasher(column)
-  for (const chunk of chunks) hasher.update(chunk, 0, chunk.length)
+  for (const chunk of chunks) hasher.update(chunk, Int32Array.of(0, chunk.length))
   return digestJson(hasher.describe())
 }
 
@@ -76,9 +76,12 @@ const collectDirectories = (column: Column.Any, value: unknown, into: Set<string
   }
 }
 
+/** Ranges of a chunk, one after the other: where each begins and, next to that, where it ends. */
+type Ranges = Int32Array
+
 interface ColumnHasher {
-  /** Takes the values of a chunk from one index to another. */
-  readonly update: (chunk: Chunk, from: number, to: number) => void
+  /** Takes the values of a chunk in the ranges. */
+  readonly update: (chunk: Chunk, ranges: Ranges) => void
   readonly describe: () => Json
 }
 
@@ -92,20 +95,13 @@ const columnHasher = (column: Column.Any): ColumnHasher => {
   const present = presentHasher(column)
   let count = 0
   return {
-    update: (chunk, from, to) => {
-      if (!hasNulls(chunk)) {
-        present.update(chunk, from, to)
-      } else {
-        let start = from
-        for (let index = from; index < to; index++) {
-          if (!isNull(chunk, index)) continue
-          if (index > start) present.update(chunk, start, index)
-          start = index + 1
-          nulls.writeNumbers(Float64Array.of(count + index - from))
-        }
-        if (to > start) present.update(chunk, start, to)
-      }
-      count += to - from
+    update: (chunk, ranges) => {
+      if (hasNulls(chunk)) {
+        const found = withoutNulls(chunk, ranges, count)
+        nulls.writeNumbers(found.nulls)
+        present.update(chunk, found.ranges)
+      } else present.update(chunk, ranges)
+      count += lengthOf(ranges)
     },
     describe: () => ({
       kind: column.kind,
@@ -117,26 +113,66 @@ const columnHasher = (column: Column.Any): ColumnHasher => {
   }
 }
 
+const lengthOf = (ranges: Ranges): number => {
+  let length = 0
+  for (let at = 0; at < ranges.length; at += 2) length += (ranges[at + 1] ?? 0) - (ranges[at] ?? 0)
+  return length
+}
+
+/** The ranges of the values that are there, and the positions of the nulls, counted on from `count`. */
+const withoutNulls = (chunk: Chunk, ranges: Ranges, count: number) => {
+  const nulls = new Float64Array(Math.min(chunk.nullCount, lengthOf(ranges)))
+  // A null splits a range in two.
+  const present = new Int32Array(ranges.length + 2 * nulls.length)
+  const validity = validityOf(chunk)
+  const offset = chunk.offset
+  let [nullCount, presentEnd, position] = [0, 0, count]
+  for (let at = 0; at < ranges.length; at += 2) {
+    const [from, to] = [ranges[at] ?? 0, ranges[at + 1] ?? 0]
+    let start = from
+    for (let index = from; index < to; index++) {
+      // The bits of isNull, without a call per value.
+      if (((validity[(offset + index) >> 3] ?? 0) & (1 << ((offset + index) & 7))) !== 0) continue
+      if (index > start) {
+        present[presentEnd++] = start
+        present[presentEnd++] = index
+      }
+      start = index + 1
+      nulls[nullCount++] = position + index - from
+    }
+    if (to > start) {
+      present[presentEnd++] = start
+      present[presentEnd++] = to
+    }
+    position += to - from
+  }
+  return { nulls: nulls.subarray(0, nullCount), ranges: present.subarray(0, presentEnd) }
+}
+
 const presentHasher = (column: Column.Any): PresentHasher => {
   switch (column.kind) {
     case "int32":
     case "float32":
     case "float64":
-      return streamHasher((values, chunk, from, to) =>
-        values.writeNumbers(withOneNaN(numbers(chunk).subarray(from, to)))
-      )
+      return streamHasher((values, chunk, ranges) => values.writeNumbers(withOneNaN(together(numbers(chunk), ranges))))
     case "bool":
-      return streamHasher((values, chunk, from, to) => {
-        const flags = new Uint8Array(to - from)
-        for (let index = from; index < to; index++) flags[index - from] = bool(chunk, index) ? 1 : 0
+      return streamHasher((values, chunk, ranges) => {
+        const flags = new Uint8Array(lengthOf(ranges))
+        let end = 0
+        for (let at = 0; at < ranges.length; at += 2) {
+          const to = ranges[at + 1] ?? 0
+          for (let index = ranges[at] ?? 0; index < to; index++) flags[end++] = bool(chunk, index) ? 1 : 0
+        }
         values.write(flags)
       })
     case "utf8":
     case "digest": {
       const lengths = new Stream()
-      const values = streamHasher((values, chunk, from, to) => {
-        writeLengths(lengths, chunk, from, to)
-        values.write(bytes(chunk).subarray(offsets(chunk)[from], offsets(chunk)[to]))
+      const values = streamHasher((values, chunk, ranges) => {
+        lengths.writeNumbers(lengthsOf(chunk, ranges))
+        const text = bytes(chunk)
+        const inside = innerRanges(chunk, ranges)
+        for (let at = 0; at < inside.length; at += 2) values.write(text.subarray(inside[at], inside[at + 1]))
       })
       return { update: values.update, describe: () => ({ lengths: lengths.digest(), ...values.describe() }) }
     }
@@ -144,9 +180,9 @@ const presentHasher = (column: Column.Any): PresentHasher => {
       const lengths = new Stream()
       const items = columnHasher(column.of)
       return {
-        update: (chunk, from, to) => {
-          writeLengths(lengths, chunk, from, to)
-          items.update(child(chunk, 0), offsets(chunk)[from] ?? 0, offsets(chunk)[to] ?? 0)
+        update: (chunk, ranges) => {
+          lengths.writeNumbers(lengthsOf(chunk, ranges))
+          items.update(child(chunk, 0), innerRanges(chunk, ranges))
         },
         describe: () => ({ lengths: lengths.digest(), items: items.describe() })
       }
@@ -154,8 +190,8 @@ const presentHasher = (column: Column.Any): PresentHasher => {
     case "struct": {
       const fields = Object.entries(column.fields).map(([name, field]) => ({ name, hasher: columnHasher(field) }))
       return {
-        update: (chunk, from, to) =>
-          fields.forEach(({ hasher }, position) => hasher.update(child(chunk, position), from, to)),
+        update: (chunk, ranges) =>
+          fields.forEach(({ hasher }, position) => hasher.update(child(chunk, position), ranges)),
         // Pairs, not an object: the order of the fields is part of the type.
         describe: () => ({ fields: fields.map(({ name, hasher }) => [name, hasher.describe()]) })
       }
@@ -164,23 +200,66 @@ const presentHasher = (column: Column.Any): PresentHasher => {
 }
 
 const streamHasher = (
-  write: (values: Stream, chunk: Chunk, from: number, to: number) => void
+  write: (values: Stream, chunk: Chunk, ranges: Ranges) => void
 ): PresentHasher => {
   const values = new Stream()
   return {
-    update: (chunk, from, to) => write(values, chunk, from, to),
+    update: (chunk, ranges) => write(values, chunk, ranges),
     describe: () => ({ values: values.digest() })
   }
 }
 
-const writeLengths = (lengths: Stream, chunk: Chunk, from: number, to: number): void => {
+/** How long each text or list in the ranges is. */
+const lengthsOf = (chunk: Chunk, ranges: Ranges): Int32Array => {
   const starts = offsets(chunk)
-  const sizes = new Int32Array(to - from)
-  for (let index = from; index < to; index++) sizes[index - from] = (starts[index + 1] ?? 0) - (starts[index] ?? 0)
-  lengths.writeNumbers(sizes)
+  const lengths = new Int32Array(lengthOf(ranges))
+  let end = 0
+  for (let at = 0; at < ranges.length; at += 2) {
+    const [from, to] = [ranges[at] ?? 0, ranges[at + 1] ?? 0]
+    for (let index = from; index < to; index++) lengths[end++] = (starts[index + 1] ?? 0) - (starts[index] ?? 0)
+  }
+  return lengths
+}
+
+/** Where the texts or lists in the ranges have their bytes or items; what lies together is one range. */
+const innerRanges = (chunk: Chunk, ranges: Ranges): Ranges => {
+  const starts = offsets(chunk)
+  const inner = new Int32Array(ranges.length)
+  let end = 0
+  for (let at = 0; at < ranges.length; at += 2) {
+    const [from, to] = [starts[ranges[at] ?? 0] ?? 0, starts[ranges[at + 1] ?? 0] ?? 0]
+    if (from === to) continue
+    // A null between two values usually takes no room.
+    if (end > 0 && inner[end - 1] === from) inner[end - 1] = to
+    else {
+      inner[end++] = from
+      inner[end++] = to
+    }
+  }
+  return inner.subarray(0, end)
 }
 
 type Numbers = Int32Array | Float32Array | Float64Array
+
+/** The numbers in the ranges one after the other: a view where it is one range, else a copy. */
+const together = (values: Numbers, ranges: Ranges): Numbers => {
+  if (ranges.length === 2) return values.subarray(ranges[0], ranges[1])
+  const length = lengthOf(ranges)
+  if (values instanceof Int32Array) return copied(values, ranges, new Int32Array(length))
+  return values instanceof Float32Array
+    ? copied(values, ranges, new Float32Array(length))
+    : copied(values, ranges, new Float64Array(length))
+}
+
+const copied = <A extends Numbers>(values: A, ranges: Ranges, into: A): A => {
+  let end = 0
+  for (let at = 0; at < ranges.length; at += 2) {
+    const to = ranges[at + 1] ?? 0
+    // One by one: ranges between nulls are short, and a call for each would take longer.
+    for (let index = ranges[at] ?? 0; index < to; index++) into[end++] = values[index] ?? 0
+  }
+  return into
+}
 
 /** The same numbers with every NaN in one bit pattern; the array itself where it holds none, as is usual. */
 const withOneNaN = (values: Numbers): Numbers => {
