@@ -37,6 +37,7 @@ const usageErrors: ReadonlySet<string> = new Set([
   "NodeNotUsed",
   "NoSuchArtifact",
   "NotAStore",
+  "NotComparable",
   "NotInRun",
   "NothingToCompare",
   "NothingToReseed",

@@ -15,6 +15,7 @@ import { fileURLToPath } from "node:url"
 import { installedPackage } from "../execution/InstalledPackage.ts"
 import { ablateCommand } from "./AblateCommand.ts"
 import { devicesCommand } from "./DevicesCommand.ts"
+import { diffCommand } from "./DiffCommand.ts"
 import { watchProcess } from "./EndOfProcess.ts"
 import { exitCodeOf } from "./ExitCode.ts"
 import { exportCommand } from "./ExportCommand.ts"
@@ -44,6 +45,7 @@ const gemflow = Command.make("gemflow").pipe(
     showCommand,
     lineageCommand,
     traceCommand,
+    diffCommand,
     runsCommand,
     ablateCommand,
     exportCommand,

@@ -4,7 +4,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { NodeKey } from "../pipeline/Key.ts"
 import { Catalog, CatalogError } from "./Catalog.ts"
-import { ActionRow, ExecutionRow, InputRow } from "./CatalogRows.ts"
+import { ActionRow, ExecutionRow, type ExecutionStatus, InputRow, type RunRow } from "./CatalogRows.ts"
 
 /** A node in a run, with the key that it had there and what it read. */
 export interface NodeState {
@@ -63,6 +63,17 @@ export const withKey = Effect.fn("History.withKey")(function*(execution: Executi
     ...(action === undefined ? {} : { action }),
     ...(key === undefined ? {} : { key })
   } satisfies NodeState
+})
+
+/** What became of each node of a run; all of it, or the catalog is damaged. */
+export const runExecutions = Effect.fn("History.runExecutions")(function*(run: RunRow) {
+  const catalog = yield* Catalog
+  const executions = yield* catalog.executions(run.run)
+  const count = (status: ExecutionStatus) => executions.filter((execution) => execution.status === status).length
+  const isComplete = run.finished_at === null
+    || (count("executed") === run.executed && count("cached") === run.cached && count("failed") === run.failed)
+  if (!isComplete) return yield* hidden("list a run's nodes", `some of the nodes of run ${run.run}`)
+  return executions
 })
 
 const decodeKey = Schema.decodeUnknownOption(NodeKey)

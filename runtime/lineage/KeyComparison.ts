@@ -42,6 +42,7 @@ export const compareKeys = (before: NodeKey, after: ComparedKey, wiring: Wiring)
     ["config", same(before.config, after.config, (name, value) => `${name} ${short(value)}`)],
     ["input", sameColumns],
     ["file", same(before.files, after.files)],
+    ["environment", same(before.environment ?? {}, after.environment ?? {})],
     ["package", same(before.packages, after.packages, (name, version) => `${name} ${short(version)}`)],
     ["numerics", same(before.numerics ?? {}, after.numerics ?? {}, (name, value) => `${name} ${short(value)}`)]
   ]

@@ -1,7 +1,7 @@
 /** Why a node runs, or need not, as lines for people. */
 import type { NamedDifference, Unchanged } from "../../lineage/KeyComparison.ts"
 import type { NodeChange } from "../../lineage/Why.ts"
-import { type Difference, renderDifference } from "../../pipeline/Difference.ts"
+import { renderDifference } from "../../pipeline/Difference.ts"
 import type { WhyAnswer } from "../WhyAnswer.ts"
 import { count } from "./Numbers.ts"
 import type { Style } from "./Style.ts"
@@ -91,7 +91,7 @@ export const unchangedLines = (unchanged: Unchanged, style: Style): ReadonlyArra
 
 /** Some names, and how many there are where that is not all. */
 export const nameList = (names: ReadonlyArray<string>): string => {
-  const shown = names.slice(0, mostNames).map((name) => oneLine(part(name))).join(", ")
+  const shown = names.slice(0, mostNames).map((name) => oneLine(name)).join(", ")
   return names.length > mostNames ? `${shown}, … (${names.length} in all)` : shown
 }
 
@@ -106,7 +106,7 @@ const differenceLines = (change: NodeChange, style: Style): ReadonlyArray<string
     `${source}.${column}${change === "changed" ? "" : ` ${change}`}`
   )
   return [
-    ...others.map((difference) => `${label(difference.reason, style.warn)}${oneLine(differenceText(difference))}`),
+    ...others.map((difference) => `${label(difference.reason, style.warn)}${oneLine(renderDifference(difference))}`),
     ...(columns.length === 0
       ? []
       : [`${label("input", style.warn)}column${columns.length === 1 ? "" : "s"} ${nameList(columns)}`]),
@@ -125,15 +125,6 @@ const isSilent = (change: NodeChange, byName: ReadonlyMap<string, NodeChange>): 
     const upstream = byName.get(name)
     return upstream === undefined || isSilent(upstream, byName)
   })
-
-const differenceText = (difference: Difference): string =>
-  renderDifference({ ...difference, what: difference.reason === "code" ? part(difference.what) : difference.what })
-
-/** A part of the code, `nodes/Score.ts#entropy`, as a person says it. */
-const part = (name: string): string => {
-  const [file, declaration] = name.split("#")
-  return declaration === undefined || file === undefined ? name : `${declaration} in ${file}`
-}
 
 const label = (text: string, tone: (text: string) => string) => tone(text.padEnd(labelWidth))
 
