@@ -1,49 +1,85 @@
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { hostname } from "node:os"
-import { Catalog } from "../lineage/Catalog.ts"
+import * as Schema from "effect/Schema"
 import type { ExecutionRow, RunRow } from "../lineage/CatalogRows.ts"
-import { UnknownRun } from "../lineage/RunReference.ts"
+import { allRuns, runExecutions } from "../lineage/History.ts"
+import { resolveRun } from "../lineage/RunReference.ts"
 import * as Options from "./Options.ts"
 import { outputWidth, print, printJson } from "./Output.ts"
 import { projectAt } from "./Project.ts"
 import { count, formatDuration, shortDigest } from "./render/Numbers.ts"
 import { styleOf } from "./render/Style.ts"
 import { oneLine, textTable } from "./render/TextTable.ts"
+import { statusOf } from "./RunStatus.ts"
 import { readerLayer } from "./Workspace.ts"
 
 const run = Argument.String("run").pipe(
-  Argument.withDescription("A run, to see what became of each node in it"),
+  Argument.withDescription(
+    "A run, to see what became of each node in it: its id, the beginning of it, last, or last~1 for the one before"
+  ),
   Argument.optional
+)
+
+const pipeline = Flag.String("pipeline").pipe(
+  Flag.withMetavar("NAME"),
+  Flag.withDescription("Only runs of the pipeline with this name"),
+  Flag.optional,
+  Flag.map(Option.getOrUndefined)
+)
+
+const limit = Flag.Int("limit").pipe(
+  Flag.withMetavar("N"),
+  Flag.withDescription("Only the newest N runs"),
+  Flag.withSchema(Schema.Int.check(Schema.isGreaterThanOrEqualTo(1, { expected: "a number of at least 1" }))),
+  Flag.optional,
+  Flag.map(Option.getOrUndefined)
 )
 
 export const runsCommand = Command.make("runs", {
   run,
+  pipeline,
+  limit,
   store: Options.store,
   json: Options.json("Print the runs as JSON")
 }, (options) =>
   Effect.gen(function*() {
     const { store } = projectAt(process.cwd(), options.store)
     yield* (Option.isSome(options.run)
-      ? showRun(store, options.run.value, options.json)
-      : listRuns(store, options.json))
+      ? showRun(store, options.run.value, options.pipeline, options.json)
+      : listRuns(store, options))
       .pipe(Effect.provide(readerLayer(store)))
   })).pipe(
     Command.withDescription("List the runs kept in the store, newest first, or show one."),
     Command.withShortDescription("List runs"),
     Command.withExamples([
       { command: "gemflow runs", description: "All runs, newest first" },
+      { command: "gemflow runs --pipeline gem --limit 5", description: "The last five of one pipeline" },
+      { command: "gemflow runs last", description: "What became of each node in the last run" },
       { command: "gemflow runs 20260102-030405-a1b2", description: "What became of each node in a run" }
     ])
   )
 
-const listRuns = Effect.fnUntraced(function*(store: string, json: boolean) {
-  const catalog = yield* Catalog
-  const runs = yield* catalog.runs()
-  if (json) return yield* printJson(runs.map(runJson))
-  if (runs.length === 0) return yield* print(`No runs in ${store} yet. Start one with: gemflow run FILE`)
+interface Asked {
+  readonly pipeline: string | undefined
+  readonly limit: number | undefined
+  readonly json: boolean
+}
+
+const listRuns = Effect.fnUntraced(function*(store: string, { json, limit, pipeline }: Asked) {
+  const now = yield* Clock.currentTimeMillis
+  const runs = (yield* allRuns)
+    .filter((row) => pipeline === undefined || row.pipeline === pipeline)
+    .slice(0, limit)
+  if (json) return yield* printJson(runs.map((row) => runJson(row, statusOf(store, row, now))))
+  if (runs.length === 0) {
+    return yield* print(
+      `No runs${pipeline === undefined ? "" : ` of ${pipeline}`} in ${store} yet. Start one with: gemflow run FILE`
+    )
+  }
   yield* print(textTable(
     [
       { title: "run", align: "left" },
@@ -59,7 +95,7 @@ const listRuns = Effect.fnUntraced(function*(store: string, json: boolean) {
     runs.map((row) => [
       row.run,
       row.pipeline,
-      statusOf(row),
+      statusOf(store, row, now),
       localTime(row.started_at),
       row.finished_at === null ? "" : formatDuration(row.finished_at - row.started_at),
       String(row.executed),
@@ -72,15 +108,14 @@ const listRuns = Effect.fnUntraced(function*(store: string, json: boolean) {
   ))
 })
 
-const showRun = Effect.fnUntraced(function*(store: string, name: string, json: boolean) {
-  const catalog = yield* Catalog
-  const row = yield* catalog.run(name)
-  if (row === undefined) return yield* new UnknownRun({ run: name, store })
-  const executions = yield* catalog.executions(name)
-  if (json) return yield* printJson({ ...runJson(row), nodes: executions.map(executionJson) })
+const showRun = Effect.fnUntraced(function*(store: string, name: string, pipeline: string | undefined, json: boolean) {
+  const row = yield* resolveRun(name, pipeline)
+  const executions = yield* runExecutions(row)
+  const status = statusOf(store, row, yield* Clock.currentTimeMillis)
+  if (json) return yield* printJson({ ...runJson(row, status), nodes: executions.map(executionJson) })
   const style = styleOf(process.stdout)
   const took = row.finished_at === null ? "" : `, took ${formatDuration(row.finished_at - row.started_at)}`
-  yield* print(`${style.bold(row.run)}  ${row.pipeline}, ${statusOf(row)}, started ${localTime(row.started_at)}${took}`)
+  yield* print(`${style.bold(row.run)}  ${row.pipeline}, ${status}, started ${localTime(row.started_at)}${took}`)
   yield* print(`${row.file}${row.settings.map((setting) => ` --set ${setting}`).join("")}\n`)
   yield* print(textTable(
     [
@@ -104,26 +139,12 @@ const showRun = Effect.fnUntraced(function*(store: string, name: string, json: b
   ))
 })
 
-/** As recorded, except that a run whose process is gone cannot be running. */
-const statusOf = (row: RunRow): string =>
-  row.status === "running" && row.host === hostname() && !isAlive(row.pid) ? "killed" : row.status
-
-const isAlive = (pid: number): boolean => {
-  try {
-    // Signal 0 asks whether the process is there and does nothing to it.
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM"
-  }
-}
-
-const runJson = (row: RunRow) => ({
+const runJson = (row: RunRow, status: ReturnType<typeof statusOf>) => ({
   run: row.run,
   pipeline: row.pipeline,
   file: row.file,
   settings: row.settings,
-  status: statusOf(row),
+  status,
   startedAt: new Date(row.started_at).toISOString(),
   durationMs: row.finished_at === null ? null : row.finished_at - row.started_at,
   executed: row.executed,

@@ -5,7 +5,7 @@ import * as Schema from "effect/Schema"
 import { NodeKey } from "../pipeline/Key.ts"
 import { Catalog } from "./Catalog.ts"
 import { ActionRow, ExecutionRow } from "./CatalogRows.ts"
-import { hidden, historySql } from "./History.ts"
+import { asked, hidden, historySql } from "./History.ts"
 import type { LineageEdge, LineageGraph, LineageNode } from "./Lineage.ts"
 
 /** No artifact has a digest that begins so, or several have. */
@@ -156,7 +156,7 @@ const madeFrom = Effect.fnUntraced(function*(digest: string) {
     if (known.size !== wired) return yield* hidden(operation, `some of the inputs of ${node}`)
   }
   return found
-})
+}, asked)
 
 /** What was ever computed from an artifact; all of it, or the catalog is damaged. */
 const madeInto = Effect.fnUntraced(function*(digest: string) {
@@ -166,6 +166,6 @@ const madeInto = Effect.fnUntraced(function*(digest: string) {
   const [tally] = yield* catalog.query(operation, Schema.Struct({ count: Schema.Int }), artifactSql.readers, digest)
   if (found.length !== (tally?.count ?? 0)) return yield* hidden(operation, "some of what was computed from it")
   return found
-})
+}, asked)
 
 const decodeKey = Schema.decodeUnknownOption(NodeKey)

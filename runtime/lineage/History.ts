@@ -36,7 +36,7 @@ export const keyedExecutions = Effect.fn("History.keyedExecutions")(function*(pi
   const [counted] = yield* catalog.query(operation, Count, historySql.count, node, pipeline)
   if (counted?.count !== executions.length) return yield* hidden(operation, `some of the executions of ${node}`)
   return executions
-})
+}, asked)
 
 /** A node in a run, if it took part. */
 export const nodeState = Effect.fn("History.nodeState")(function*(run: string, node: string) {
@@ -63,7 +63,16 @@ export const withKey = Effect.fn("History.withKey")(function*(execution: Executi
     ...(action === undefined ? {} : { action }),
     ...(key === undefined ? {} : { key })
   } satisfies NodeState
-})
+}, asked)
+
+/** All runs, newest first; all of them, or the catalog is damaged. */
+export const allRuns = Effect.gen(function*() {
+  const catalog = yield* Catalog
+  const operation = "list the runs"
+  const runs = yield* catalog.runs()
+  const [tally] = yield* catalog.query(operation, Count, "SELECT count FROM tallies WHERE kind = 'runs'")
+  return tally?.count === runs.length ? runs : yield* hidden(operation, "some of the runs")
+}).pipe(asked)
 
 /** What became of each node of a run; all of it, or the catalog is damaged. */
 export const runExecutions = Effect.fn("History.runExecutions")(function*(run: RunRow) {
@@ -74,12 +83,21 @@ export const runExecutions = Effect.fn("History.runExecutions")(function*(run: R
     || (count("executed") === run.executed && count("cached") === run.cached && count("failed") === run.failed)
   if (!isComplete) return yield* hidden("list a run's nodes", `some of the nodes of run ${run.run}`)
   return executions
-})
+}, asked)
 
 const decodeKey = Schema.decodeUnknownOption(NodeKey)
 
 /** Rows that other rows say must be there are not found. */
+class HiddenRows extends Error {}
+
 export const hidden = Effect.fnUntraced(function*(operation: string, what: string) {
   const { path } = yield* Catalog
-  return yield* new CatalogError({ path, operation, cause: new Error(`${what} are missing: the file is damaged`) })
+  return yield* new CatalogError({ path, operation, cause: new HiddenRows(`${what} are missing: the file is damaged`) })
 })
+
+/** Asks again where rows were hidden: another process may have written between two of the questions. */
+export const asked = <A, E, R>(question: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.retry(question, {
+    times: 2,
+    while: (error) => error instanceof CatalogError && error.cause instanceof HiddenRows
+  })
