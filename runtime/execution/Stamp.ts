@@ -1,5 +1,8 @@
 /** Signs by which a file or folder is known to be unchanged without reading it. */
-import { realpathSync, statSync } from "node:fs"
+import * as fs from "node:fs"
+
+// As they are now: while a pipeline is loaded, others may stand in their place that ask for stamps themselves.
+const { realpathSync, statSync } = fs
 
 /**
  * What a path leads to: size, times of the last change of content and of inode, and inode. `ctime` cannot be set back by a

@@ -33,18 +33,29 @@ export interface Watch {
   readonly consulted: (path: string) => void
 }
 
+export interface Watched {
+  /** Exports that cannot be replaced, and so not be watched. */
+  readonly unwatched: ReadonlyArray<string>
+  readonly restore: () => void
+}
+
 /** Watches a module until `restore`; undefined when there is nothing to watch; a sentence when it cannot be watched. */
-export const watchBuiltin = (name: string, watch: Watch): { readonly restore: () => void } | string | undefined => {
+export const watchBuiltin = (name: string, watch: Watch): Watched | string | undefined => {
   const module = name.replace(/^node:/, "")
   if (pure.has(module)) return undefined
   if (!watchable.has(module) || !isBuiltin(`node:${module}`)) return `the pipeline's code imports ${name}`
   const exports: object = createRequire(import.meta.url)(`node:${module}`)
+  const unwatched: Array<string> = []
   const before = Object.getOwnPropertyDescriptors(exports)
   for (const [key, descriptor] of Object.entries(before)) {
     // `fs.promises` is the module fs/promises.
-    if (!descriptor.configurable || `${module}.${key}` === "fs.promises") continue
+    if (`${module}.${key}` === "fs.promises") continue
     const value: unknown = descriptor.get === undefined ? descriptor.value : descriptor.get.call(exports)
-    if (typeof value !== "function" && !(typeof value === "object" && value !== null)) continue
+    if (isConstant(value)) continue
+    if (!descriptor.configurable) {
+      unwatched.push(key)
+      continue
+    }
     const { enumerable = true } = descriptor
     Object.defineProperty(exports, key, {
       configurable: true,
@@ -55,6 +66,7 @@ export const watchBuiltin = (name: string, watch: Watch): { readonly restore: ()
   }
   syncBuiltinESMExports()
   return {
+    unwatched,
     restore: () => {
       Object.defineProperties(exports, before)
       syncBuiltinESMExports()
@@ -62,10 +74,26 @@ export const watchBuiltin = (name: string, watch: Watch): { readonly restore: ()
   }
 }
 
+/** A constant is the same for all: a primitive, or a record of such. */
+const isConstant = (value: unknown): value is string | number | boolean | null | undefined => {
+  if (typeof value === "function") return false
+  if (typeof value !== "object" || value === null) return true
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return (prototype === null || prototype === Object.prototype) && Object.values(value).every(isConstant)
+}
+
+/** Whether a module's text imports from a built-in module by name alone, and none of some names. */
+export const importsNoneOf = (text: string, module: string, names: ReadonlyArray<string>): boolean => {
+  const mentions = text.split(new RegExp(`["'\`](?:node:)?${module}["'\`]`)).slice(0, -1)
+  return mentions.length > 0 && mentions.every((before) => {
+    const listed = /\bimport\s*\{([^{}]*)\}\s*from\s*$/.exec(before)?.[1]
+    return listed?.split(",").every((name) => !["default", ...names].includes(name.trim().split(/\s/)[0] ?? "")) ===
+      true
+  })
+}
+
 const watched = (what: string, name: string, value: object, watch: Watch): unknown => {
   if (typeof value !== "function") {
-    // Constants are the same for all; an object with functions is watched as a whole.
-    if (Object.values(value).every((part) => typeof part !== "function" && typeof part !== "object")) return value
     return new Proxy(value, {
       get: (target, key) => {
         watch.touched(`${what}.${String(key)}`)

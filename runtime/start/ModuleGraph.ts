@@ -1,8 +1,8 @@
 /** The modules that Node loads, and the files on which it depends that it loads these and no others. */
 import { existsSync } from "node:fs"
 import * as nodeModule from "node:module"
-import { dirname, join, sep } from "node:path"
-import { fileURLToPath } from "node:url"
+import { dirname, isAbsolute, join, sep } from "node:path"
+import { fileURLToPath, pathToFileURL } from "node:url"
 import { consulted } from "../execution/Consulted.ts"
 import { realPathOf } from "../execution/Stamp.ts"
 
@@ -22,8 +22,8 @@ export interface ModuleGraph {
 }
 
 export interface GraphListener {
-  /** The user's code imports a built-in module. */
-  readonly builtin: (name: string) => void
+  /** A file of the user's code imports a built-in module. */
+  readonly builtin: (name: string, importer: string) => void
   readonly problem: (what: string) => void
 }
 
@@ -52,7 +52,7 @@ export const watchModules = (root: string, listener: GraphListener): ModuleGraph
       return
     }
     if (!url.startsWith("file:")) {
-      if (nodeModule.isBuiltin(url)) listener.builtin(url)
+      if (nodeModule.isBuiltin(url)) listener.builtin(url, fileURLToPath(parent))
       else listener.problem(`${parent} imports ${url.slice(0, 40)}`)
       return
     }
@@ -80,20 +80,21 @@ export const watchModules = (root: string, listener: GraphListener): ModuleGraph
   let effectFolder: string | undefined
   return {
     isTrusted: (path) => {
-      const url = nodeModule.isBuiltin(path) ? path : toUrl(path)
+      if (!isAbsolute(path)) return false
+      const url = pathToFileURL(path).href
       if (users.has(url)) return false
       if (
         trusted.has(url) || path.startsWith(join(root, "bin") + sep) || path.startsWith(join(root, "runtime") + sep)
-      ) return true
+      ) {
+        return true
+      }
       effectFolder ??= effect()?.replace(/(\/node_modules\/effect\/).*/, "$1")
-      return isOffered(path) || effectFolder !== undefined && url.startsWith(effectFolder)
+      return isOffered(path) || (effectFolder !== undefined && url.startsWith(effectFolder))
     },
     entry: (url) => entry = url,
     consult: () => consult(imports)
   }
 }
-
-const toUrl = (path: string): string => new URL(`file://${path.split(sep).map(encodeURIComponent).join("/")}`).href
 
 const consult = (imports: ReadonlyArray<Import>): Readonly<Record<string, string>> => {
   const links: Record<string, string> = {}

@@ -8,9 +8,10 @@
  * variables are noted with their values, files that are read whole with their stamps; anything else stands in the way of a
  * certificate. gemflow's own modules and effect's may look at what they like, for their answers do not depend on it.
  */
+import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { consulted } from "../execution/Consulted.ts"
-import { watchBuiltin } from "./Builtins.ts"
+import { importsNoneOf, watchBuiltin } from "./Builtins.ts"
 
 /** Globals that give every run the same. `process` and `Math.random` are looked after below. */
 const pureGlobals: ReadonlySet<string> = new Set([
@@ -55,8 +56,8 @@ export interface Surroundings {
   readonly environment: ReadonlyMap<string, string | null>
   /** The user's code has begun to be loaded, or has been. */
   readonly loading: (under: boolean) => void
-  /** The user's code imports a built-in module. */
-  readonly builtin: (name: string) => void
+  /** A file of the user's code imports a built-in module. */
+  readonly builtin: (name: string, importer: string) => void
   /** Puts everything back. */
   readonly end: () => void
 }
@@ -157,17 +158,26 @@ export const watchSurroundings = (isTrusted: (path: string) => boolean): Surroun
   // Those of the user's code that look at `process` get one that notes what they look at.
   replace(globalThis, "process", (value) => !ended && responsible(isTrusted, false).byUser ? seenProcess : value)
 
-  const builtins = new Set<string>()
-  const builtin = (name: string) => {
-    if (ended || builtins.has(name)) return
-    builtins.add(name)
+  const builtins = new Map<string, ReadonlyArray<string>>()
+  const builtin = (name: string, importer?: string) => {
+    if (ended) return
+    if (!builtins.has(name)) builtins.set(name, begin(name))
+    const unwatched = builtins.get(name) ?? []
+    if (importer === undefined || unwatched.length === 0) return
+    if (!importsNoneOf(readFileSync(importer, "utf8"), name.replace(/^node:/, ""), unwatched)) {
+      problems.add(`${importer} imports more of ${name} than can be watched`)
+    }
+  }
+  const begin = (name: string): ReadonlyArray<string> => {
     const watched = watchBuiltin(name, {
       touched,
       consulted,
       byUser: () => !ended && responsible(isTrusted, false).byUser
     })
     if (typeof watched === "string") problems.add(watched)
-    else if (watched !== undefined) restore.push(watched.restore)
+    if (watched === undefined || typeof watched === "string") return []
+    restore.push(watched.restore)
+    return watched.unwatched
   }
   builtin("fs")
   builtin("fs/promises")
@@ -198,9 +208,9 @@ interface Responsible {
  */
 const responsible = (isTrusted: (path: string) => boolean, isLoading: boolean): Responsible => {
   const callers = stack()
-  // Node itself reads the files of modules with the functions that are watched, also for a `require` of the user's.
+  // Node's own modules call one another: whoever called the first of them was noted then, and a `require` is no look.
   const [caller = ""] = callers
-  if (caller.startsWith("node:internal/modules/")) return { byUser: false, culprit: undefined }
+  if (caller.startsWith("node:")) return { byUser: false, culprit: undefined }
   const culprit = callers.find((file) => !file.startsWith("node:") && !isTrusted(file))
   if (culprit !== undefined) return { byUser: true, culprit }
   const isEvaluation = !isLoading || callers.some((file) => file.startsWith("node:internal/modules/"))
@@ -213,13 +223,19 @@ const stack = (): ReadonlyArray<string> => {
   const holder: { stack?: unknown } = {}
   Error.stackTraceLimit = Number.POSITIVE_INFINITY
   Error.prepareStackTrace = (_, sites) =>
-    sites.map((site) => fileOf(site.getFileName() ?? (site.isEval() ? "code that it made" : "node:native")))
+    sites.map((site) => fileOf(site.getFileName() ?? originOf(site.getEvalOrigin())))
   Error.captureStackTrace(holder)
   const files = Array.isArray(holder.stack) ? holder.stack.filter((file) => typeof file === "string") : []
   Error.prepareStackTrace = prepareStackTrace
   Error.stackTraceLimit = stackTraceLimit
   return files.filter((file) => !own.has(file) && file !== "node:native")
 }
+
+/** The file whose code made the code: `eval at f (file:///dir/gem.ts:12:3)`. Functions of the language have none. */
+const originOf = (origin: string | undefined): string =>
+  origin === undefined
+    ? "node:native"
+    : /\(((?:file:\/\/)?\/[^()]*?):\d+:\d+\)/.exec(origin)?.[1] ?? "code of unknown origin"
 
 const fileOf = (name: string): string => name.startsWith("file:") ? fileURLToPath(name) : name
 

@@ -39,7 +39,7 @@ export class Witness {
     this.#startedAt = startedAt
     noteConsulted()
     this.#graph = watchModules(root, {
-      builtin: (name) => this.#surroundings?.builtin(name),
+      builtin: (name, importer) => this.#surroundings?.builtin(name, importer),
       problem: (problem) => this.#problems.add(problem)
     })
   }
