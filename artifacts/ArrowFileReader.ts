@@ -9,7 +9,7 @@ import type { Chunk } from "./ArrowChunk.ts"
 import { bufferRanges } from "./ArrowFileWriter.ts"
 import { arrowType } from "./ArrowSchema.ts"
 import type * as Column from "./Column.ts"
-import type { BatchLayout, TableLayout } from "./Manifest.ts"
+import type { BatchLayout, TableLayout } from "./TableLayout.ts"
 
 /** A file's bytes by position. */
 export interface Source {
@@ -48,21 +48,27 @@ export const readColumns = async (
   names: ReadonlyArray<string>
 ): Promise<ReadonlyArray<ReadonlyArray<Chunk>>> => {
   const wanted = names.map((name) => layout.columns.findIndex((column) => column.name === name))
-  const batches: Array<ReadonlyArray<Chunk>> = []
-  for (const batch of layout.batches) {
-    const bytes = await readRuns(handle, batch, new Set(wanted))
-    batches.push(wanted.map((position, index) => {
+  const { size } = await handle.stat()
+  const chunksOf = async (batch: BatchLayout): Promise<ReadonlyArray<Chunk>> => {
+    const bytes = await readRuns(handle, size, batch, new Set(wanted))
+    return wanted.map((position, index) => {
       const described = batch.columns[position]
       const column = columns[names[index] ?? ""]
       if (described === undefined || column === undefined) throw new BadLayout("a batch lacks a column")
-      const parts = new Parts(described, bytes)
-      const chunk = chunkOf(column, parts)
+      const chunk = chunkOf(column, new Parts(described, bytes))
       if (chunk.length !== batch.rows) throw new BadLayout("a column has not as many values as its batch")
       return chunk
-    }))
+    })
+  }
+  const batches: Array<ReadonlyArray<Chunk>> = []
+  for (let at = 0; at < layout.batches.length; at += atOnce) {
+    batches.push(...await Promise.all(layout.batches.slice(at, at + atOnce).map(chunksOf)))
   }
   return batches
 }
+
+/** Batches read at once: as many as Node has threads for it. */
+const atOnce = 4
 
 /** Bytes of the file, from one position on. */
 interface Run {
@@ -71,7 +77,7 @@ interface Run {
 }
 
 /** The bytes of the wanted columns of a batch: where columns stand next to each other, read together. */
-const readRuns = async (handle: Source, batch: BatchLayout, wanted: ReadonlySet<number>) => {
+const readRuns = async (handle: Source, size: number, batch: BatchLayout, wanted: ReadonlySet<number>) => {
   const runs: Array<{ start: number; end: number; column: number }> = []
   for (const [column, described] of batch.columns.entries()) {
     if (!wanted.has(column)) continue
@@ -85,14 +91,14 @@ const readRuns = async (handle: Source, batch: BatchLayout, wanted: ReadonlySet<
       last.column = column
     } else runs.push({ start: first.start, end, column })
   }
-  const read: Array<Run> = []
-  for (const { end, start } of runs) read.push({ start, bytes: await readRange(handle, start, end) })
-  return read
+  return await Promise.all(runs.map(async ({ end, start }): Promise<Run> => ({
+    start,
+    bytes: await readRange(handle, size, start, end)
+  })))
 }
 
 /** A range of a file, in a buffer of its own; its first byte is as aligned as the file's is. */
-const readRange = async (handle: Source, start: number, end: number): Promise<Uint8Array> => {
-  const { size } = await handle.stat()
+const readRange = async (handle: Source, size: number, start: number, end: number): Promise<Uint8Array> => {
   if (start % 8 !== 0 || end < start || end > size) throw new BadLayout("a buffer lies outside the file")
   // Memory that nobody has written yet, since every byte of it is about to be.
   const buffer = Buffer.allocUnsafeSlow(end - start)

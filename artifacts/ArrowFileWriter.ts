@@ -1,11 +1,11 @@
 /** Writes tables as Arrow IPC files: uncompressed, buffers aligned, so that any Arrow library can map and use them. */
 import * as Arrow from "apache-arrow"
 import { createHash } from "node:crypto"
-import { digestJson } from "./CanonicalJson.ts"
 import type * as Column from "./Column.ts"
-import type { BatchLayout, TableFile, TableLayout } from "./Manifest.ts"
+import type { TableFile } from "./Manifest.ts"
 import { storedColumns } from "./StoredColumn.ts"
 import type { Table } from "./Table.ts"
+import { type BatchLayout, layoutText, type Shape, shapeOf } from "./TableLayout.ts"
 import type * as TableType from "./TableType.ts"
 
 /** Where the bytes of a file go, one after the other. */
@@ -29,8 +29,8 @@ export const writeArrowFile = async <T extends TableType.Any>(
     await file.write(chunk)
   }
   await file.flush()
-  const layout = { columns: storedColumns(table.type.columns), batches: writer.batches } satisfies TableLayout
-  return { bytes: file.position, frame: frame.digest("hex"), layoutDigest: digestJson(layout), layout }
+  const { digest, text } = layoutText({ columns: storedColumns(table.type.columns), batches: writer.batches })
+  return { bytes: file.position, frame: frame.digest("hex"), layout: text, layoutDigest: digest }
 }
 
 /** The byte ranges of a batch's buffers, without the empty ones. */
@@ -91,29 +91,6 @@ class LayoutWriter extends Arrow.RecordBatchFileWriter {
     return super._writeBodyBuffers(buffers)
   }
 }
-
-/** How many field nodes and buffers a column takes in a record batch. */
-interface Shape {
-  readonly nodes: number
-  readonly buffers: number
-}
-
-const shapeOf = (column: Column.Any): Shape => {
-  switch (column.kind) {
-    case "utf8":
-    case "digest":
-      return { nodes: 1, buffers: 3 }
-    case "list":
-      return sum([{ nodes: 1, buffers: 2 }, shapeOf(column.of)])
-    case "struct":
-      return sum([{ nodes: 1, buffers: 1 }, ...Object.values(column.fields).map(shapeOf)])
-    default:
-      return { nodes: 1, buffers: 2 }
-  }
-}
-
-const sum = (shapes: ReadonlyArray<Shape>): Shape =>
-  shapes.reduce((total, { buffers, nodes }) => ({ nodes: total.nodes + nodes, buffers: total.buffers + buffers }))
 
 /** Gathers small pieces, of which an Arrow file has many, into writes worth a call. */
 class GatheringFile {

@@ -3,7 +3,6 @@
  * manifest, so a manifest proves itself and names everything that it vouches for.
  */
 import * as Schema from "effect/Schema"
-import { StoredColumn } from "./StoredColumn.ts"
 
 const Digest = Schema.String.check(Schema.isPattern(/^[0-9a-f]{64}$/))
 const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
@@ -19,34 +18,14 @@ export const TableManifest = Schema.Struct({
 })
 export type TableManifest = typeof TableManifest.Type
 
-/** Where the columns of one record batch lie in a file, in their order. */
-export const BatchLayout = Schema.Struct({
-  rows: Count,
-  columns: Schema.Array(Schema.Struct({
-    /** Of each Arrow field node, depth first: its length and its number of nulls. */
-    nodes: Schema.Array(Count),
-    /** Of each Arrow buffer, depth first: its position in the file and its length in bytes. */
-    buffers: Schema.Array(Count)
-  }))
-})
-export type BatchLayout = typeof BatchLayout.Type
-
-/** The columns of a table's Arrow file and where their buffers are, so that some can be read without the others. */
-export const TableLayout = Schema.Struct({
-  columns: Schema.Array(StoredColumn),
-  batches: Schema.Array(BatchLayout)
-})
-export type TableLayout = typeof TableLayout.Type
-
 /** A table's Arrow file as it was written, which is not part of its identity. */
 export const TableFile = Schema.Struct({
   bytes: Count,
   /** SHA-256 of the bytes that are no column's: Arrow's own headers, footer and padding. */
   frame: Digest,
-  /** Digest of the layout's canonical JSON, by which it is checked when a column is read. */
-  layoutDigest: Digest,
-  /** A `TableLayout`: not decoded by those who ask only whether the table is there. */
-  layout: Schema.Unknown
+  /** A `TableLayout` as a text, which is read when a column is, and the text's SHA-256. */
+  layout: Schema.String,
+  layoutDigest: Digest
 })
 export type TableFile = typeof TableFile.Type
 

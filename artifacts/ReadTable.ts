@@ -4,9 +4,10 @@ import { readFileSync, statSync } from "node:fs"
 import * as fs from "node:fs/promises"
 import { BadLayout, hashFrame, readColumns, type Source, sourceOf } from "./ArrowFileReader.ts"
 import { digestColumn } from "./Digest.ts"
-import type { TableLayout, TableManifest } from "./Manifest.ts"
+import type { TableManifest } from "./Manifest.ts"
 import { columnsOf } from "./StoredColumn.ts"
 import { Table } from "./Table.ts"
+import type { TableLayout } from "./TableLayout.ts"
 import * as TableType from "./TableType.ts"
 
 /** The named columns of a table's file; "altered" when one that is not `known` has not the content of its digest. */

@@ -1,19 +1,18 @@
 /** The tables of a store: `objects/aa/<digest>/table.arrow` with `manifest.json` beside it. Loads Arrow when it must. */
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import { statSync } from "node:fs"
 import * as fs from "node:fs/promises"
 import * as path from "node:path"
 import type { ArtifactRef } from "./ArtifactStore.ts"
-import { canonicalJson, digestJson } from "./CanonicalJson.ts"
+import { canonicalJson } from "./CanonicalJson.ts"
 import * as Column from "./Column.ts"
-import { StoredTable, TableLayout, type TableManifest } from "./Manifest.ts"
+import { StoredTable, type TableManifest } from "./Manifest.ts"
 import { columnsOf } from "./StoredColumn.ts"
 import { readManifest } from "./StoredManifest.ts"
 import { ArtifactAbsent, StoreError } from "./StoreError.ts"
 import * as Files from "./StoreFiles.ts"
 import type { Table } from "./Table.ts"
+import { parseLayout, type TableLayout } from "./TableLayout.ts"
 import type * as TableType from "./TableType.ts"
 
 /** What changes when a file is written again. */
@@ -25,8 +24,6 @@ const stamp = (file: string) =>
     },
     catch: (cause) => new StoreError({ operation: "read an artifact", path: file, cause })
   })
-
-const decodeLayout = Schema.decodeUnknownOption(TableLayout)
 
 const storedTypes = (layout: TableLayout): ReadonlyArray<string> =>
   Object.entries(columnsOf(layout.columns)).map(([name, column]) => `${name} ${Column.render(column)}`)
@@ -70,8 +67,8 @@ export const tableStore = (root: string) => {
 
   /** The columns of a stored table, and where they are in its file. */
   const layoutOf = ({ file, manifest }: StoredTable): TableLayout | undefined => {
-    const layout = Option.getOrUndefined(decodeLayout(file.layout))
-    if (layout === undefined || digestJson(layout) !== file.layoutDigest) return undefined
+    const layout = parseLayout(file.layout, file.layoutDigest)
+    if (layout === undefined) return undefined
     const types = storedTypes(layout)
     const isThat = types.length === manifest.columns.length
       && manifest.columns.every(({ name, type }, index) => types[index] === `${name} ${type}`)
