@@ -5,7 +5,8 @@ import * as Schema from "effect/Schema"
 import { NodeKey } from "../pipeline/Key.ts"
 import { Catalog } from "./Catalog.ts"
 import { ActionRow, ExecutionRow } from "./CatalogRows.ts"
-import { asked, hidden, historySql } from "./History.ts"
+import { asked, hidden } from "./HiddenRows.ts"
+import { historySql } from "./History.ts"
 import type { LineageEdge, LineageGraph, LineageNode } from "./Lineage.ts"
 
 /** No artifact has a digest that begins so, or several have. */

@@ -3,8 +3,9 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { NodeKey } from "../pipeline/Key.ts"
-import { Catalog, CatalogError } from "./Catalog.ts"
+import { Catalog } from "./Catalog.ts"
 import { ActionRow, ExecutionRow, type ExecutionStatus, InputRow, type RunRow } from "./CatalogRows.ts"
+import { asked, hidden } from "./HiddenRows.ts"
 
 /** A node in a run, with the key that it had there and what it read. */
 export interface NodeState {
@@ -86,18 +87,3 @@ export const runExecutions = Effect.fn("History.runExecutions")(function*(run: R
 }, asked)
 
 const decodeKey = Schema.decodeUnknownOption(NodeKey)
-
-/** Rows that other rows say must be there are not found. */
-class HiddenRows extends Error {}
-
-export const hidden = Effect.fnUntraced(function*(operation: string, what: string) {
-  const { path } = yield* Catalog
-  return yield* new CatalogError({ path, operation, cause: new HiddenRows(`${what} are missing: the file is damaged`) })
-})
-
-/** Asks again where rows were hidden: another process may have written between two of the questions. */
-export const asked = <A, E, R>(question: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.retry(question, {
-    times: 2,
-    while: (error) => error instanceof CatalogError && error.cause instanceof HiddenRows
-  })
