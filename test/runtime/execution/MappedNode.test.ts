@@ -9,15 +9,14 @@ import type { Event } from "../../../runtime/execution/Event.ts"
 import { Catalog } from "../../../runtime/lineage/Catalog.ts"
 import {
   clear,
-  Count,
   Counts,
   log,
   ReadWords,
-  Shout,
   ShoutOnDevice,
   ShoutWhole,
   Words
 } from "../../fixtures/pipelines/mapped/nodes.ts"
+import { wordsPipeline } from "../../fixtures/pipelines/mapped/wordsPipeline.ts"
 import { newStore, runPipeline, storeLayer } from "./inStore.ts"
 
 const inStore = <A, E>(
@@ -32,11 +31,7 @@ const prompts = (count: number) => Array.from({ length: count }, (_, index) => `
 const lines = (prompts: ReadonlyArray<string>) => prompts.flatMap((prompt) => [`${prompt} one`, `${prompt} two`])
 const write = (lines: ReadonlyArray<string>) => writeFileSync(path, lines.join("\n"))
 
-const words = pipeline("words", () => {
-  const read = ReadWords({ path }, {}, { name: "words" })
-  const loud = Shout({}, { words: read, suffixes: ReadWords({ path: suffixes }, {}, { name: "suffixes" }) })
-  return Count({}, { words: loud })
-})
+const words = wordsPipeline({ words: path, suffixes })
 
 const asked = (node: string) => log.calls.filter((call) => call.node === node).flatMap(({ prompts }) => prompts)
 const partitions = (events: ReadonlyArray<Event>, node: string) =>
