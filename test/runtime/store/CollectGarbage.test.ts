@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { pipeline } from "gemflow"
 import { existsSync, mkdtempSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs"
 import { hostname } from "node:os"
 import { join } from "node:path"
@@ -9,6 +10,7 @@ import { Table } from "../../../artifacts/Table.ts"
 import { Catalog } from "../../../runtime/lineage/Catalog.ts"
 import { collectGarbage, storeLock } from "../../../runtime/store/CollectGarbage.ts"
 import { pin, unpin } from "../../../runtime/store/Pins.ts"
+import { clear, Count, log, ReadWords } from "../../fixtures/pipelines/mapped/nodes.ts"
 import { Numbers } from "../../fixtures/pipelines/numbers/tables.ts"
 import { newStore, runPipeline, storeLayer } from "../execution/inStore.ts"
 import { doubled } from "./pipelines.ts"
@@ -177,6 +179,30 @@ describe("cleaning up", () => {
         const done = yield* collect(0)
         expect([done.derived.count, done.directories.count]).toEqual([1, 1])
         expect(existsSync(converted)).toBe(false)
+      })
+    ))
+
+  it.live("keeps the partitions of mapped nodes that a kept run took", () =>
+    inNewStore((store) =>
+      Effect.gen(function*() {
+        const path = join(store, "..", "words.txt")
+        const lines = Array.from({ length: 40 }, (_, index) => `p${index} w${index}`)
+        const write = (count: number) => writeFileSync(path, lines.slice(0, count).join("\n"))
+        const counting = pipeline("counting", () => Count({}, { words: ReadWords({ path }) }))
+        for (const count of [10, 30]) {
+          write(count)
+          yield* runPipeline(counting)
+        }
+        yield* age(store)
+        expect((yield* collect(1)).forgotten.runs).toHaveLength(1)
+        clear()
+        write(40)
+        yield* runPipeline(counting)
+        const prompts = log.calls.flatMap(({ prompts }) => prompts)
+        // The new ones, and those in the partition that the first of them fell into.
+        expect(prompts).toContain("p39")
+        expect(prompts.length).toBeLessThan(25)
+        expect(prompts).not.toContain("p0")
       })
     ))
 
