@@ -5,7 +5,9 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { Catalog } from "../lineage/Catalog.ts"
-import { ancestors, descendants, type LastOutput, lineageGraph, type RecordedRun } from "../lineage/Lineage.ts"
+import type { ActionRow, ExecutionRow, InputRow } from "../lineage/CatalogRows.ts"
+import { nodeState, runExecutions } from "../lineage/History.ts"
+import { ancestors, type DeclaredNode, descendants, type LastOutput, lineageGraph } from "../lineage/Lineage.ts"
 import type { Pipeline } from "../pipeline/Pipeline.ts"
 import * as Options from "./Options.ts"
 import { print, printJson } from "./Output.ts"
@@ -130,30 +132,64 @@ const ofArtifact = Effect.fnUntraced(
 /** The lineage as the last run tells it in which the node had an output, completed by what other runs tell of other nodes. */
 const recordedLineage = Effect.fnUntraced(function*(pipeline: Pipeline, node: string) {
   const catalog = yield* Catalog
-  const recorded = yield* recordedRun(pipeline.name, node)
-  const took = new Set(recorded?.executions.map((execution) => execution.node))
+  const declared = pipeline.nodes.map(({ inputs, name, node }) => ({ node: name, kind: node.name, inputs }))
+  const run = yield* catalog.latestRunOf(pipeline.name, node)
+  if (run === undefined) return lineageGraph(declared, undefined, yield* lastOutputsOf(pipeline, new Set()))
+  const inputs = yield* catalog.inputs(run.run)
+  const related = relatives(declared, inputs, node)
+  const executions: Array<ExecutionRow> = []
+  const actions: Array<ActionRow> = []
+  const missing = new Set<string>()
+  for (const name of related) {
+    const state = yield* nodeState(run.run, name)
+    if (state === undefined) missing.add(name)
+    else {
+      executions.push(state.execution)
+      if (state.action !== undefined) actions.push(state.action)
+    }
+  }
+  if (missing.size === 0) {
+    const isRelated = ({ node }: { readonly node: string }) => related.has(node)
+    return lineageGraph(declared.filter(isRelated), { run, executions, inputs: inputs.filter(isRelated), actions })
+  }
+  // Some took no part in that run: what is known of them, and whether it still holds, depends on all others.
+  const all = yield* runExecutions(run)
+  const recorded = { run, executions: all, inputs, actions: yield* catalog.actions(run.run) }
+  return lineageGraph(
+    declared,
+    recorded,
+    yield* lastOutputsOf(pipeline, new Set(all.map((execution) => execution.node)))
+  )
+})
+
+/** A node, and all that is above or below it by what is declared or recorded. */
+const relatives = (
+  declared: ReadonlyArray<DeclaredNode>,
+  inputs: ReadonlyArray<InputRow>,
+  node: string
+): ReadonlySet<string> => {
+  const edges = [
+    ...inputs.map(({ node, source }) => ({ from: source, to: node })),
+    ...declared.flatMap(({ inputs, node }) => Object.values(inputs).flat().map((from) => ({ from, to: node })))
+  ]
+  const above = Map.groupBy(edges, ({ to }) => to)
+  const below = Map.groupBy(edges, ({ from }) => from)
+  const ups = new Set([node])
+  for (const name of ups) above.get(name)?.forEach(({ from }) => ups.add(from))
+  const downs = new Set([node])
+  for (const name of downs) below.get(name)?.forEach(({ to }) => downs.add(to))
+  return new Set([...ups, ...downs])
+}
+
+/** What is known of the nodes that took no part in a run, from the last run in which each had an output. */
+const lastOutputsOf = Effect.fnUntraced(function*(pipeline: Pipeline, took: ReadonlySet<string>) {
+  const catalog = yield* Catalog
   const lastOutputs = new Map<string, LastOutput>()
   for (const { name } of pipeline.nodes) {
     if (took.has(name)) continue
-    const last = yield* recordedRun(pipeline.name, name)
-    const execution = last?.executions.find((execution) => execution.node === name)
-    if (last === undefined || execution === undefined) continue
-    const action = yield* catalog.action(execution.key_digest ?? "")
-    const inputs = last.inputs.filter((input) => input.node === name)
-    lastOutputs.set(name, { execution, inputs, ...(action === undefined ? {} : { action }) })
+    const last = yield* catalog.latestRunOf(pipeline.name, name)
+    const state = last === undefined ? undefined : yield* nodeState(last.run, name)
+    if (state !== undefined) lastOutputs.set(name, state)
   }
-  const declared = pipeline.nodes.map(({ inputs, name, node }) => ({ node: name, kind: node.name, inputs }))
-  return lineageGraph(declared, recorded, lastOutputs)
-})
-
-const recordedRun = Effect.fnUntraced(function*(pipeline: string, node: string) {
-  const catalog = yield* Catalog
-  const run = yield* catalog.latestRunOf(pipeline, node)
-  if (run === undefined) return undefined
-  return {
-    run,
-    executions: yield* catalog.executions(run.run),
-    inputs: yield* catalog.inputs(run.run),
-    actions: yield* catalog.actions(run.run)
-  } satisfies RecordedRun
+  return lastOutputs
 })

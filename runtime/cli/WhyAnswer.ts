@@ -4,8 +4,8 @@ import * as Schema from "effect/Schema"
 import { planningEnvironment } from "../execution/PlanningEnvironment.ts"
 import { renderReasons } from "../execution/Reasons.ts"
 import { Catalog } from "../lineage/Catalog.ts"
-import type { ExecutionRow, RunRow } from "../lineage/CatalogRows.ts"
-import { keyedExecutions, nodeState } from "../lineage/History.ts"
+import type { RunRow } from "../lineage/CatalogRows.ts"
+import { type KeyedExecution, keyedExecutions, nodeState } from "../lineage/History.ts"
 import { compareKeys, type Unchanged } from "../lineage/KeyComparison.ts"
 import { resolveRun } from "../lineage/RunReference.ts"
 import { explainChange, inRun, type Moment, type NodeChange } from "../lineage/Why.ts"
@@ -99,7 +99,7 @@ export const whyNow = Effect.fn("WhyAnswer.whyNow")(
       ...answer,
       computedBy,
       restsOn: compareKeys(decision.key, decision.key, pipeline.byName.get(node)?.inputs ?? {}).unchanged,
-      ...(executed === undefined ? {} : { executed: yield* ofExecution(history, executed) })
+      ...(executed === undefined ? {} : { executed: yield* ofExecution(history, node, executed) })
     }
   }
 )
@@ -110,7 +110,7 @@ export const whyRun = Effect.fn("WhyAnswer.whyRun")(function*(pipeline: Pipeline
   const state = yield* nodeState(run, node)
   if (state === undefined) return yield* new NotInRun({ node, run })
   const history = yield* keyedExecutions(pipeline.name, node)
-  return yield* ofExecution(history, state.execution)
+  return yield* ofExecution(history, node, state.execution)
 })
 
 /** What changed for a node between two runs. */
@@ -127,13 +127,17 @@ export const whyBetween = Effect.fn("WhyAnswer.whyBetween")(
   }
 )
 
+type KeyedOrNot = Pick<KeyedExecution, "run" | "started_at">
+
 /** `history`: the executions in which the node had a key, newest first. */
-const ofExecution = Effect.fnUntraced(function*(history: ReadonlyArray<ExecutionRow>, execution: ExecutionRow) {
-  const place = history.findIndex(({ run }) => run === execution.run)
-  const started = history.findIndex(({ started_at }) => started_at < execution.started_at)
-  const previous = place >= 0 ? history[place + 1] : started >= 0 ? history[started] : undefined
-  return yield* comparison(execution.node, previous?.run, execution.run)
-})
+const ofExecution = Effect.fnUntraced(
+  function*(history: ReadonlyArray<KeyedExecution>, node: string, execution: KeyedOrNot) {
+    const place = history.findIndex(({ run }) => run === execution.run)
+    const started = history.findIndex(({ started_at }) => started_at < execution.started_at)
+    const previous = place >= 0 ? history[place + 1] : started >= 0 ? history[started] : undefined
+    return yield* comparison(node, previous?.run, execution.run)
+  }
+)
 
 const comparison = Effect.fnUntraced(function*(node: string, before: string | undefined, after: string) {
   const state = yield* nodeState(after, node)

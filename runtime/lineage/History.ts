@@ -4,7 +4,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { NodeKey } from "../pipeline/Key.ts"
 import { Catalog } from "./Catalog.ts"
-import { ActionRow, ExecutionRow, type ExecutionStatus, InputRow, type RunRow } from "./CatalogRows.ts"
+import { ActionRow, ExecutionRow, ExecutionStatus, InputRow, type RunRow } from "./CatalogRows.ts"
 import { asked, hidden } from "./HiddenRows.ts"
 
 /** A node in a run, with the key that it had there and what it read. */
@@ -23,16 +23,27 @@ export const historySql = {
   count: `SELECT count(*) AS count FROM executions INDEXED BY executions_by_node CROSS JOIN runs USING (run)
     WHERE executions.node = ? AND runs.pipeline = ? AND executions.key_digest IS NOT NULL`,
   execution: "SELECT * FROM executions WHERE run = ? AND node = ?",
-  inputs: "SELECT * FROM execution_inputs WHERE run = ? AND node = ? ORDER BY input, position"
+  inputs: "SELECT * FROM execution_inputs WHERE run = ? AND node = ? ORDER BY input, position",
+  tallyOfRuns: "SELECT count FROM tallies WHERE kind = 'runs' AND name = ''",
+  listedRuns: "SELECT count(*) AS count FROM runs INDEXED BY runs_by_start"
 } as const
 
 const Count = Schema.Struct({ count: Schema.Int })
+
+/** An execution in a long list: decoding all of its columns would take most of the time that a question takes. */
+const KeyedExecution = Schema.Struct({
+  run: Schema.String,
+  key_digest: Schema.String,
+  status: ExecutionStatus,
+  started_at: Schema.Int
+})
+export type KeyedExecution = typeof KeyedExecution.Type
 
 /** The executions in which a node had a key, newest first. */
 export const keyedExecutions = Effect.fn("History.keyedExecutions")(function*(pipeline: string, node: string) {
   const catalog = yield* Catalog
   const operation = "list what became of a node"
-  const executions = yield* catalog.query(operation, ExecutionRow, historySql.executions, pipeline, node)
+  const executions = yield* catalog.query(operation, KeyedExecution, historySql.executions, pipeline, node)
   // The same question through another index: a row that a damaged page hides from one of them is missed here.
   const [counted] = yield* catalog.query(operation, Count, historySql.count, node, pipeline)
   if (counted?.count !== executions.length) return yield* hidden(operation, `some of the executions of ${node}`)
@@ -66,14 +77,18 @@ export const withKey = Effect.fn("History.withKey")(function*(execution: Executi
   } satisfies NodeState
 }, asked)
 
-/** All runs, newest first; all of them, or the catalog is damaged. */
-export const allRuns = Effect.gen(function*() {
+/** The newest runs, or all; none of them is missing, or the catalog is damaged. */
+export const newestRuns = Effect.fn("History.newestRuns")(function*(limit: number | undefined) {
   const catalog = yield* Catalog
   const operation = "list the runs"
-  const runs = yield* catalog.runs()
-  const [tally] = yield* catalog.query(operation, Count, "SELECT count FROM tallies WHERE kind = 'runs'")
-  return tally?.count === runs.length ? runs : yield* hidden(operation, "some of the runs")
-}).pipe(asked)
+  const runs = yield* catalog.runs(limit)
+  const [tally] = yield* catalog.query(operation, Count, historySql.tallyOfRuns)
+  const [listed] = yield* catalog.query(operation, Count, historySql.listedRuns)
+  return tally !== undefined && tally.count === listed?.count &&
+      runs.length === Math.min(tally.count, limit ?? Infinity)
+    ? runs
+    : yield* hidden(operation, "some of the runs")
+}, asked)
 
 /** What became of each node of a run; all of it, or the catalog is damaged. */
 export const runExecutions = Effect.fn("History.runExecutions")(function*(run: RunRow) {
