@@ -3,6 +3,8 @@
 /** Integers grouped by thousands; others with three significant digits, at most four decimals. */
 export const formatNumber = (value: number): string => {
   if (!Number.isFinite(value)) return String(value)
+  // Nothing to group: most counts, of which a log has thousands.
+  if (Number.isInteger(value) && value > 0 && value < 1000) return String(value)
   if (Number.isInteger(value)) return value.toLocaleString("en-US")
   const size = Math.abs(value)
   if (size >= 1000) return Math.round(value).toLocaleString("en-US")
