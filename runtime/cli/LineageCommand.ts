@@ -6,7 +6,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { Catalog } from "../lineage/Catalog.ts"
 import type { ActionRow, ExecutionRow, InputRow } from "../lineage/CatalogRows.ts"
-import { nodeState, runExecutions } from "../lineage/History.ts"
+import { lastRunOf, nodeState, runExecutions } from "../lineage/History.ts"
 import { ancestors, type DeclaredNode, descendants, type LastOutput, lineageGraph } from "../lineage/Lineage.ts"
 import type { Pipeline } from "../pipeline/Pipeline.ts"
 import * as Options from "./Options.ts"
@@ -133,7 +133,7 @@ const ofArtifact = Effect.fnUntraced(
 const recordedLineage = Effect.fnUntraced(function*(pipeline: Pipeline, node: string) {
   const catalog = yield* Catalog
   const declared = pipeline.nodes.map(({ inputs, name, node }) => ({ node: name, kind: node.name, inputs }))
-  const run = yield* catalog.latestRunOf(pipeline.name, node)
+  const run = yield* lastRunOf(pipeline.name, node)
   if (run === undefined) return lineageGraph(declared, undefined, yield* lastOutputsOf(pipeline, new Set()))
   const inputs = yield* catalog.inputs(run.run)
   const related = relatives(declared, inputs, node)

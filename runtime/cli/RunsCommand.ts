@@ -6,7 +6,8 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { ExecutionRow, RunRow } from "../lineage/CatalogRows.ts"
-import { newestRuns, runExecutions } from "../lineage/History.ts"
+import { runExecutions } from "../lineage/History.ts"
+import { listedRuns, runRows } from "../lineage/RunList.ts"
 import { resolveRun } from "../lineage/RunReference.ts"
 import * as Options from "./Options.ts"
 import { outputWidth, print, printJson } from "./Output.ts"
@@ -71,9 +72,8 @@ interface Asked {
 
 const listRuns = Effect.fnUntraced(function*(store: string, { json, limit, pipeline }: Asked) {
   const now = yield* Clock.currentTimeMillis
-  const runs = (yield* newestRuns(pipeline === undefined ? limit : undefined))
-    .filter((row) => pipeline === undefined || row.pipeline === pipeline)
-    .slice(0, limit)
+  const listed = (yield* listedRuns).filter((run) => pipeline === undefined || run.pipeline === pipeline)
+  const runs = yield* runRows(listed.slice(0, limit))
   if (json) return yield* printJson(runs.map((row) => runJson(row, statusOf(store, row, now))))
   if (runs.length === 0) {
     return yield* print(

@@ -7,7 +7,7 @@ import { inputDigest } from "../execution/InputDigest.ts"
 import { Catalog } from "../lineage/Catalog.ts"
 import { findRow } from "../lineage/FindRow.ts"
 import { hidden } from "../lineage/HiddenRows.ts"
-import { nodeState } from "../lineage/History.ts"
+import { lastRunOf, nodeState } from "../lineage/History.ts"
 import { type RowLink, traceDown, type TracedRow, traceUp } from "../lineage/RowTrace.ts"
 import { resolveRun } from "../lineage/RunReference.ts"
 import { decodeConfig } from "../pipeline/Config.ts"
@@ -53,7 +53,7 @@ export const traceRow = Effect.fn("TraceAnswer.traceRow")(
     const store = yield* ArtifactStore
     const node = instance.name
     const last = reference === undefined
-      ? yield* catalog.latestRunOf(pipeline.name, node)
+      ? yield* lastRunOf(pipeline.name, node)
       : yield* resolveRun(reference, pipeline.name)
     const state = last === undefined ? undefined : yield* nodeState(last.run, node)
     if (last === undefined && (yield* catalog.latest(pipeline.name, node)) !== undefined) {

@@ -4,7 +4,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { NodeKey } from "../pipeline/Key.ts"
 import { Catalog } from "./Catalog.ts"
-import { ActionRow, ExecutionRow } from "./CatalogRows.ts"
+import { ActionRow, ExecutionRow, ExecutionStatus } from "./CatalogRows.ts"
 import { asked, hidden } from "./HiddenRows.ts"
 import { historySql } from "./History.ts"
 import type { LineageEdge, LineageGraph, LineageNode } from "./Lineage.ts"
@@ -23,8 +23,12 @@ export class UnknownArtifact extends Schema.TaggedError<UnknownArtifact>()("Unkn
 export interface ArtifactUse {
   readonly run: string
   readonly node: string
-  readonly status: ExecutionRow["status"]
+  readonly status: ExecutionStatus
 }
+
+const Use = Schema.Struct({ run: Schema.String, node: Schema.String, status: ExecutionStatus })
+
+const Count = Schema.Struct({ count: Schema.Int })
 
 /** One artifact that another was computed from. */
 const Derivation = Schema.Struct({
@@ -45,7 +49,8 @@ export const artifactSql = {
   uses: "SELECT * FROM executions WHERE output = ? ORDER BY rowid",
   up: "SELECT * FROM derivations WHERE output = ? ORDER BY key_digest, input, position",
   down: "SELECT * FROM derivations WHERE artifact = ?",
-  readers: "SELECT count FROM tallies WHERE kind = 'readers' AND name = ?"
+  usesOfNode: "SELECT count(*) AS count FROM executions INDEXED BY executions_by_node WHERE node = ? AND output = ?",
+  tally: "SELECT count FROM tallies WHERE kind = ? AND name = ?"
 } as const
 
 /** The artifact whose digest begins with a text of at least four digits. */
@@ -75,9 +80,18 @@ export const artifactsBeginningWith = Effect.fnUntraced(function*(prefix: string
 /** The runs that made an artifact or found it cached, oldest first. */
 export const artifactUses = Effect.fn("ArtifactLineage.artifactUses")(function*(digest: string) {
   const catalog = yield* Catalog
-  const rows = yield* catalog.query("look up who made an artifact", ExecutionRow, artifactSql.uses, digest)
-  return rows.map(({ node, run, status }): ArtifactUse => ({ run, node, status }))
-})
+  const operation = "look up who made an artifact"
+  const rows = yield* catalog.query(operation, Use, artifactSql.uses, digest)
+  const uses = rows.map(({ node, run, status }): ArtifactUse => ({ run, node, status }))
+  const nodes = new Set([...uses, ...yield* makersOf(digest)].map(({ node }) => node))
+  for (const node of nodes) {
+    const [counted] = yield* catalog.query(operation, Count, artifactSql.usesOfNode, node, digest)
+    if (counted?.count !== uses.filter((use) => use.node === node).length) {
+      return yield* hidden(operation, `some of the executions of ${node}`)
+    }
+  }
+  return uses
+}, asked)
 
 /** How many artifacts are followed before the rest is left out. */
 export const mostArtifacts = 1000
@@ -138,8 +152,11 @@ const lineageNode = (node: string, artifact: string, makers: ReadonlyArray<Actio
 /** The actions that gave an artifact, the first first. */
 const makersOf = Effect.fnUntraced(function*(digest: string) {
   const catalog = yield* Catalog
-  return yield* catalog.query("look up who made an artifact", ActionRow, artifactSql.makers, digest)
-})
+  const operation = "look up who made an artifact"
+  const makers = yield* catalog.query(operation, ActionRow, artifactSql.makers, digest)
+  const [tally] = yield* catalog.query(operation, Count, artifactSql.tally, "makers", digest)
+  return makers.length === (tally?.count ?? 0) ? makers : yield* hidden(operation, "some of what made it")
+}, asked)
 
 /** What an artifact was computed from; all of it, or the catalog is damaged. */
 const madeFrom = Effect.fnUntraced(function*(digest: string) {
@@ -164,7 +181,7 @@ const madeInto = Effect.fnUntraced(function*(digest: string) {
   const catalog = yield* Catalog
   const operation = "look up what was computed from an artifact"
   const found: ReadonlyArray<Derivation> = yield* catalog.query(operation, Derivation, artifactSql.down, digest)
-  const [tally] = yield* catalog.query(operation, Schema.Struct({ count: Schema.Int }), artifactSql.readers, digest)
+  const [tally] = yield* catalog.query(operation, Count, artifactSql.tally, "readers", digest)
   if (found.length !== (tally?.count ?? 0)) return yield* hidden(operation, "some of what was computed from it")
   return found
 }, asked)

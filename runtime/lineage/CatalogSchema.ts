@@ -159,5 +159,15 @@ export const migrations: ReadonlyArray<string> = [
     run   TEXT PRIMARY KEY REFERENCES runs (run),
     model TEXT NOT NULL REFERENCES runs (run)
   ) STRICT;
+  `,
+  `
+  -- Of how many actions an artifact is the output, for the same end.
+  INSERT INTO tallies SELECT 'makers', output, count(*) FROM actions GROUP BY output;
+  CREATE TRIGGER tally_maker AFTER INSERT ON actions BEGIN
+    INSERT INTO tallies VALUES ('makers', NEW.output, 1) ON CONFLICT DO UPDATE SET count = count + 1;
+  END;
+  CREATE TRIGGER untally_maker AFTER DELETE ON actions BEGIN
+    UPDATE tallies SET count = count - 1 WHERE kind = 'makers' AND name = OLD.output;
+  END;
   `
 ]

@@ -30,7 +30,7 @@ export const rowChecksum = (row: Readonly<Record<string, unknown>>): number => {
   for (const column in row) {
     const value = row[column]
     if (value === null || value === undefined || column === checksumColumn) continue
-    // The name is the start value, so that two columns that swapped their values differ.
+    // The name is the start value, so that a value in another column gives something else.
     checksum ^= crc32(typeof value === "string" ? value : `${typeof value} ${String(value)}`, crc32(column))
   }
   return checksum >>> 0
