@@ -13,66 +13,31 @@ import * as Layer from "effect/Layer"
 import { dirname } from "node:path"
 import { fileURLToPath } from "node:url"
 import { installedPackage } from "../execution/InstalledPackage.ts"
-import { ablateCommand } from "./AblateCommand.ts"
-import { devicesCommand } from "./DevicesCommand.ts"
-import { diffCommand } from "./DiffCommand.ts"
+import { commandsFor } from "./Commands.ts"
 import { watchProcess } from "./EndOfProcess.ts"
 import { exitCodeOf } from "./ExitCode.ts"
-import { exportCommand } from "./ExportCommand.ts"
-import { gcCommand } from "./GcCommand.ts"
-import { graphCommand } from "./GraphCommand.ts"
-import { initCommand } from "./InitCommand.ts"
-import { lineageCommand } from "./LineageCommand.ts"
-import { mergeCommand } from "./MergeCommand.ts"
-import { nodesCommand } from "./NodesCommand.ts"
 import { print, remark, tolerateClosedPipes } from "./Output.ts"
-import { pinCommand, unpinCommand } from "./PinCommand.ts"
-import { planCommand } from "./PlanCommand.ts"
 import { styleOf } from "./render/Style.ts"
-import { runCommand } from "./RunCommand.ts"
-import { runsCommand } from "./RunsCommand.ts"
-import { showCommand } from "./ShowCommand.ts"
-import { traceCommand } from "./TraceCommand.ts"
-import { verifyCommand } from "./VerifyCommand.ts"
-import { whyCommand } from "./WhyCommand.ts"
 
-const gemflow = Command.make("gemflow").pipe(
-  Command.withDescription("Declarative dataflow pipelines for LLM preference alignment."),
-  Command.withSubcommands([
-    runCommand,
-    planCommand,
-    whyCommand,
-    showCommand,
-    lineageCommand,
-    traceCommand,
-    diffCommand,
-    runsCommand,
-    ablateCommand,
-    exportCommand,
-    gcCommand,
-    pinCommand,
-    unpinCommand,
-    verifyCommand,
-    mergeCommand,
-    graphCommand,
-    nodesCommand,
-    initCommand,
-    devicesCommand
-  ]),
-  Command.withExamples([
-    { command: "gemflow run pipelines/gem.ts", description: "Run a pipeline" },
-    { command: "gemflow plan pipelines/gem.ts", description: "See what a run would execute, and why" },
-    { command: "gemflow run --help", description: "Help on a command" }
-  ])
-)
+const gemflow = (commands: Awaited<ReturnType<typeof commandsFor>>) =>
+  Command.make("gemflow").pipe(
+    Command.withDescription("Declarative dataflow pipelines for LLM preference alignment."),
+    Command.withSubcommands(commands),
+    Command.withExamples([
+      { command: "gemflow run pipelines/gem.ts", description: "Run a pipeline" },
+      { command: "gemflow plan pipelines/gem.ts", description: "See what a run would execute, and why" },
+      { command: "gemflow run --help", description: "Help on a command" }
+    ])
+  )
 
 /** Runs the command line and gives the exit code: 0 done, 1 a node failed or an error, 2 wrong usage, 130 interrupted. */
 export const main = async (args: ReadonlyArray<string>): Promise<number> => {
   tolerateClosedPipes()
   const version = installedPackage("gemflow", dirname(fileURLToPath(import.meta.url)))?.version ?? "0.0.0"
+  const commands = await commandsFor(args)
   const watch = watchProcess()
   const fiber = Effect.runFork(
-    Command.runWith(gemflow, { version })(args).pipe(Effect.provide(environment))
+    Command.runWith(gemflow(commands), { version })(args).pipe(Effect.provide(environment))
   )
   const signals = { SIGINT: 130, SIGTERM: 143 } as const
   let interruptedBy: keyof typeof signals | undefined
