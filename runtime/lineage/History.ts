@@ -4,7 +4,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { NodeKey } from "../pipeline/Key.ts"
 import { Catalog } from "./Catalog.ts"
-import { ActionRow, ExecutionRow, ExecutionStatus, InputRow, type RunRow } from "./CatalogRows.ts"
+import { type ActionRow, ExecutionRow, ExecutionStatus, InputRow, type RunRow } from "./CatalogRows.ts"
 import { asked, hidden } from "./HiddenRows.ts"
 import { listedRuns } from "./RunList.ts"
 
