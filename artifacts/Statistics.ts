@@ -98,7 +98,7 @@ const summary = (parts: ReadonlyArray<ArrayLike<unknown>>): NumberSummary => {
     }
   }
   if (count === 0) return { min: null, max: null, mean: null, quantiles: null }
-  const sorted = Float64Array.from(sampled.length > 0 ? sampled : [min, max]).sort()
+  const sorted = Float64Array.from(sampled.length > 0 ? sampled : [min, max]).toSorted()
   const at = (share: number) => quantile(sorted, share)
   const quantiles = { q05: at(0.05), q25: at(0.25), q50: at(0.5), q75: at(0.75), q95: at(0.95) }
   return { min, max, mean: sum / count, quantiles }

@@ -30,6 +30,12 @@ export const undeclared = (
     if (second === "env") return reads(path.filter((part) => part !== "").join("."), environmentRemedy(path[2]))
     if (outsideOfProcess.has(second) && !isProgram) return reads(`process.${second}`, configRemedy)
   }
+  if (imported === undefined && isGlobal(reference.name) && (first ?? "") === "") {
+    return reads(`${reference.name} as a whole, by which process and all else can be reached`, wholeRemedy)
+  }
+  if (imported?.name === "createRequire" && /^(node:)?module$/.test(imported.specifier)) {
+    return reads("files through createRequire", "Import the file, or declare it as an InputFile.")
+  }
   if (first === "Config" && imported !== undefined) {
     return reads("the environment with Effect's Config", environmentRemedy(undefined))
   }
@@ -58,6 +64,10 @@ const environmentRemedy = (name: string | undefined) =>
     name || "NAME"
   }"], which run receives.`
 
+const wholeRemedy = "Write out what is used of it."
+
+const isGlobal = (name: string): boolean => name === "globalThis" || name === "global"
+
 const configRemedy = "Make it a config field."
 
 const outsideOfProcess = new Set(["argv", "execArgv", "cwd", "stdin"])
@@ -85,7 +95,7 @@ const modules: Readonly<Record<string, string>> = {
 
 /** What a use is about, under the name that the thing has everywhere: `env.HOME` of node:process is process.env.HOME. */
 const subject = ({ name, properties }: Reference, imported: Imported | undefined): ReadonlyArray<string> => {
-  if (imported === undefined) return name === "globalThis" ? properties : [name, ...properties]
+  if (imported === undefined) return isGlobal(name) ? properties : [name, ...properties]
   const module = modules[imported.specifier.replace(/^node:/, "")]
   const isWhole = imported.name === "*" || imported.name === "default"
   if (module !== undefined) {

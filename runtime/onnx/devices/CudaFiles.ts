@@ -7,6 +7,7 @@ import { cudaLibraries, loadedLater, providerFiles } from "./Needs.ts"
 import { neededLibraries } from "./SharedLibrary.ts"
 
 /** The folder of the package onnxruntime-node; throws where it is not installed. */
+// gemflow: outside-key where onnxruntime lies; its version is part of the key
 export const runtimeFolder = (): string => dirname(dirname(createRequire(import.meta.url).resolve("onnxruntime-node")))
 
 /** Where its libraries for this platform lie, and those for CUDA belong. */

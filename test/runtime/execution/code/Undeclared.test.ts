@@ -6,6 +6,12 @@ const told = (text: string, more: Files = {}) => sources({ ...installed, ...more
 const inRun = (expression: string, before = "") => `${before}export const node = {\n  run: () => ${expression}\n}\n`
 
 describe("refused, with the line and what to do", () => {
+  it("createRequire, which reads files by names that nobody follows", () => {
+    const text = `import { createRequire } from "node:module"\nconst load = createRequire(import.meta.url)\n`
+      + `export const node = { run: () => load("./x.json").a }\n`
+    expect(told(text)).toContain("node.ts:2 reads files through createRequire")
+  })
+
   it.each([
     ["process.env.HOME", "reads process.env.HOME,", `env: ["HOME"]`],
     [`process.env["HOME"]`, "reads process.env.HOME,", `env: ["HOME"]`],
@@ -14,6 +20,9 @@ describe("refused, with the line and what to do", () => {
     ["globalThis.process.env.HOME", "reads process.env.HOME,", "env:"],
     ["(({ env }) => env)(process)", "reads process as a whole,", "env:"],
     ["process[name]", "reads process as a whole,", "env:"],
+    ["((g) => g.process.env.HOME)(globalThis)", "reads globalThis as a whole,", "Write out"],
+    [`globalThis["proc" + "ess"].env.HOME`, "reads globalThis as a whole,", "Write out"],
+    ["global[name].env", "reads global as a whole,", "Write out"],
     ["process.argv[2]", "reads process.argv,", "config field"],
     ["process.cwd()", "reads process.cwd,", "config field"],
     [`readFileSync("data/x.txt", "utf8")`, `reads the file "data/x.txt",`, "InputFile"],
