@@ -56,11 +56,8 @@ export const openClaimTable = (store: string, run: string): ClaimTable => {
   const folder = join(store, "runs")
   makeFolder(folder)
   const lockOf = (owner: string) => join(folder, `${owner}.lock`)
-  const self = randomUUID()
-  const lock = tryLock(lockOf(self))
-  if (lock === undefined) throw new Error(`${lockOf(self)} is held by another process`)
   const database = connect(join(folder, "claims.sqlite"))
-  database.prepare("INSERT INTO owners VALUES (?, ?, ?, ?)").run(self, run, hostname(), process.pid)
+  const { lock, self } = enter(database, run, lockOf)
 
   const claim = database.prepare("INSERT OR IGNORE INTO claims VALUES (?, ?)")
   const free = database.prepare("DELETE FROM claims WHERE key_digest = ? AND owner = ?")
@@ -92,8 +89,8 @@ export const openClaimTable = (store: string, run: string): ClaimTable => {
     const theirs = tryLock(lockOf(owner))
     if (theirs === undefined) return false
     try {
-      leave(owner)
       theirs.remove()
+      leave(owner)
     } finally {
       theirs.release()
     }
@@ -117,14 +114,32 @@ export const openClaimTable = (store: string, run: string): ClaimTable => {
     takeOver,
     close: () => {
       try {
+        lock.remove()
         leave(self)
       } finally {
         database.close()
-        lock.remove()
         lock.release()
       }
     }
   }
+}
+
+/**
+ * Becomes an owner. The row is there before the file of the lock, and after it: wherever a process is killed, the next run
+ * finds its row, and by that its file.
+ */
+const enter = (database: DatabaseSync, run: string, lockOf: (owner: string) => string) => {
+  const insert = database.prepare("INSERT OR IGNORE INTO owners VALUES (?, ?, ?, ?)")
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const self = randomUUID()
+    insert.run(self, run, hostname(), process.pid)
+    const lock = tryLock(lockOf(self))
+    // Another run took this one for dead before it held its lock: once more, under another name.
+    if (lock === undefined) continue
+    insert.run(self, run, hostname(), process.pid)
+    return { lock, self }
+  }
+  throw new Error(`no lock could be had beside ${lockOf("")}`)
 }
 
 const connect = (file: string): DatabaseSync => {
