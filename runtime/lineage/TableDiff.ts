@@ -28,7 +28,7 @@ export interface TableDiff {
   readonly changedIn: Readonly<Record<string, number>>
   /** The first of each kind. */
   readonly examples: ReadonlyArray<RowDiff>
-  /** Every number of two small tables side by side; empty for others. */
+  /** Every number of two tables of results side by side: of few rows, which have a label and no ids. Else empty. */
   readonly metrics: ReadonlyArray<Metric>
 }
 
@@ -96,7 +96,7 @@ export const diffTables = (before: DiffedTable, after: DiffedTable, limit: numbe
     same: pairs.length - changed,
     changedIn,
     examples,
-    metrics: metricsOf(a, b, typed, pairs, nameOf)
+    metrics: [a, b].some(({ type }) => idColumns(type.columns).length > 0) ? [] : metricsOf(a, b, typed, pairs, nameOf)
   }
 }
 

@@ -71,16 +71,23 @@ const tableLines = (answer: TablesAnswer, style: Style, width: number): Readonly
   ]
 }
 
-const keyLines = (differences: NodeDiff["differences"], style: Style): ReadonlyArray<string> => [
-  ...differences.slice(0, mostDifferences).map((difference) => {
-    const { column, reason, source } = difference
-    const what = source === undefined || column === undefined ? difference.what : `${source}.${column}`
-    return `    ${style.warn(reason)} ${oneLine(renderDifference({ ...difference, what }))}`
-  }),
-  ...(differences.length > mostDifferences
-    ? [style.dim(`    … and ${count(differences.length - mostDifferences, "more difference")} of their keys`)]
-    : [])
-]
+const keyLines = (differences: NodeDiff["differences"], style: Style): ReadonlyArray<string> => {
+  const columns = differences.flatMap(({ change, column, source }) =>
+    column === undefined ? [] : [`${source}.${column}${change === "changed" ? "" : ` ${change}`}`]
+  )
+  const others = differences.filter(({ column }) => column === undefined)
+  return [
+    ...others.slice(0, mostDifferences).map((difference) =>
+      `    ${style.warn(difference.reason)} ${oneLine(renderDifference(difference))}`
+    ),
+    ...(others.length > mostDifferences
+      ? [style.dim(`    … and ${count(others.length - mostDifferences, "more difference")} of their keys`)]
+      : []),
+    ...(columns.length > 0
+      ? [`    ${style.warn("input")} column${columns.length === 1 ? "" : "s"} ${nameList(columns)}`]
+      : [])
+  ]
+}
 
 const diffLines = (diff: TableDiff, style: Style): ReadonlyArray<string> => {
   const { addedColumns, changedColumns, changedIn, matchedBy, removedColumns, rows, sameColumns } = diff

@@ -25,7 +25,7 @@ describe("gemflow diff", () => {
         ].join("\n")
       )
     )
-    expect(out).toContain("~ sign  the same table\n    input scale.value changed\n")
+    expect(out).toContain("~ sign  the same table\n    input column scale.value\n")
     expect(out).toContain("2 nodes with the same key and table\n")
     expect(out).toMatch(/label scaled {2}total +20 +30 +\+10\n/)
     expect(out).toContain("5 numbers the same\n")
