@@ -24,7 +24,7 @@ export async function* executed({ repetitions, wanted }: Setting): AsyncGenerato
   const peers = [
     { name: "dask", tasks: nodes, found: pythonPeer("python", "dask"), seconds: dask },
     { name: "redun", tasks: 1_000, found: pythonPeer("redun"), seconds: redunSeconds },
-    { name: "snakemake", tasks: 200, found: pythonPeer("snakemake"), seconds: snakemakeSeconds }
+    { name: "snakemake", tasks: 40, found: pythonPeer("snakemake"), seconds: snakemakeSeconds }
   ]
   for (const { found, name, seconds, tasks } of peers.filter(({ name }) => wanted(name))) {
     if ("absent" in found) {
