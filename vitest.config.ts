@@ -11,6 +11,8 @@ export default defineConfig({
     testTimeout: 240_000,
     hookTimeout: 60_000,
     pool: "forks",
+    // Tests run the command in their own process too, and what it says on standard error is looked at.
+    execArgv: ["--disable-warning=ExperimentalWarning"],
     // On two cores vitest would run one file at a time, of which many wait for processes of their own.
     maxWorkers: Math.max(2, availableParallelism() - 1)
   }
